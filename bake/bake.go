@@ -1,0 +1,140 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bake makes baked engine images: an engine image of ModelOp Center
+// (FastScore) with a model, its Avro schemas, its stream descriptors and its
+// attachments inside, named by environment variables. It needs no container
+// engine and none of the base's bytes: it reads the base's manifest and config,
+// adds layers, changes the config, and writes the result to where it belongs.
+//
+// A Spec says what to bake. NewPlan finds and checks its files without any
+// network, Open reads a base, Build puts one on the other, and Publish writes
+// the result to registries, OCI image layouts or archives. Bake does all of it
+// at once, with the steps overlapped:
+//
+//	report, err := bake.Bake(ctx, bake.Spec{
+//		FS:      os.DirFS("scorer"),
+//		Base:    "fastscore/engine:1.10",
+//		Tags:    []string{"registry.example.com/team/scorer:v1"},
+//		Model:   "model.py3",
+//		Schemas: map[string]string{"input": "input.avsc"},
+//		Streams: map[int]string{0: "rest.json", 1: "kafka.json"},
+//	}, nil, bake.Options{})
+//
+// The same inputs give the same digest, on any machine. A failure leaves every
+// destination as it was: a tag moves last, a file is renamed into its place.
+package bake
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options say how a bake goes about its work; the zero value works.
+type Options struct {
+	// Strict makes warnings of the check forbid the bake.
+	Strict bool
+	// NoCheck bakes in spite of what the check finds, except for findings that
+	// make the bake impossible to express.
+	NoCheck bool
+	// Progress hears of every blob on its way, from several goroutines; nil is
+	// for nobody.
+	Progress func(Event)
+}
+
+// Bake bakes spec onto spec.Base and publishes it at every location of
+// spec.Tags. A nil remote is anonymous. Where the check forbids the bake, the
+// error is a CheckError and nothing has been sent.
+func Bake(ctx context.Context, spec Spec, remote *Remote, opts Options) (*Report, error) {
+	plan, err := NewPlan(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Bake(ctx, remote, opts)
+}
+
+// Bake is the function Bake for a plan that exists.
+func (p *Plan) Bake(ctx context.Context, remote *Remote, opts Options) (*Report, error) {
+	if err := p.possible(); err != nil {
+		return nil, err
+	}
+	if !opts.NoCheck {
+		if err := p.Verdict(opts.Strict); err != nil {
+			return nil, err
+		}
+	}
+	remote = remote.orDefault()
+	open := func(ctx context.Context) (*Image, error) {
+		base, err := Open(ctx, p.spec.Base, remote, p.platforms...)
+		if err != nil {
+			return nil, err
+		}
+		return Build(base, p)
+	}
+	report, img, err := publish(ctx, p, open, remote, p.spec.Tags, opts.Progress)
+	if img != nil {
+		img.base.Close()
+	}
+	return report, err
+}
+
+// PublishOptions say how Publish goes about its work; the zero value works.
+type PublishOptions struct {
+	// Progress hears of every blob on its way, from several goroutines; nil is
+	// for nobody.
+	Progress func(Event)
+}
+
+// Publish writes img to every one of the locations tags. All blobs and child
+// manifests are everywhere before the first tag moves. A nil remote is
+// anonymous.
+func Publish(ctx context.Context, img *Image, remote *Remote, opts PublishOptions, tags ...string) (*Report, error) {
+	open := func(context.Context) (*Image, error) { return img, nil }
+	report, _, err := publish(ctx, img.plan, open, remote.orDefault(), tags, opts.Progress)
+	return report, err
+}
+
+// publish moves the layers of plan while open finds the base, then the rest.
+func publish(ctx context.Context, plan *Plan, open func(context.Context) (*Image, error), remote *Remote, tags []string, progress func(Event)) (*Report, *Image, error) {
+	pub, err := newPublisher(remote, tags, progress)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer pub.abort()
+
+	var img *Image
+	var a *assembled
+	layersDone := make(chan struct{})
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(layersDone)
+		return pub.layers(gctx, plan.layers)
+	})
+	g.Go(func() error {
+		var err error
+		if img, err = open(gctx); err != nil {
+			return err
+		}
+		g.Go(func() error { return pub.base(gctx, img.base) })
+		select {
+		case <-layersDone:
+		case <-gctx.Done():
+			return context.Cause(gctx)
+		}
+		if gctx.Err() != nil {
+			return context.Cause(gctx) // the layers failed; theirs is the error
+		}
+		if a, err = img.assemble(gctx); err != nil {
+			return err
+		}
+		return pub.configs(gctx, a)
+	})
+	if err := g.Wait(); err != nil {
+		return nil, img, err
+	}
+	if err := pub.manifests(ctx, a); err != nil {
+		return nil, img, err
+	}
+	return newReport(img, a, pub), img, nil
+}

@@ -1,0 +1,281 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crane-bake/crane-bake/internal/registry"
+)
+
+// A Base is an image that was found and whose manifests and configs were read:
+// a few kilobytes. Its layers stay where they are.
+type Base struct {
+	name     string // fully qualified; empty for a file
+	location Location
+	desc     v1.Descriptor // of what the location names
+	index    []byte        // raw, of a multi-platform base; else nil
+	images   []*baseImage
+	notes    []string
+	source   imageSource
+}
+
+// baseImage is one platform of a Base.
+type baseImage struct {
+	desc     v1.Descriptor // as the index has it, or of the image itself
+	platform v1.Platform
+	raw      []byte
+	manifest *v1.Manifest
+	config   *baseConfig
+}
+
+// imageSource is where an image's manifests and blobs are read.
+type imageSource interface {
+	// manifest reads the manifest that ref, a tag or digest, names.
+	manifest(ctx context.Context, ref string) (v1.Descriptor, []byte, error)
+	// blob opens a blob; what it yields is verified against desc.
+	blob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error)
+	// repository is the registry repository that the blobs can be mounted
+	// from; nil for files.
+	repository() *registry.Repository
+	io.Closer
+}
+
+// Open finds the image at ref and reads its manifests and configs. Of a
+// multi-platform image it reads the platforms that satisfy one of platforms,
+// or all without any. Everything read is verified against its digest.
+func Open(ctx context.Context, ref string, remote *Remote, platforms ...v1.Platform) (*Base, error) {
+	remote = remote.orDefault()
+	loc, err := ParseLocation(ref, remote.insecure)
+	if err != nil {
+		return nil, err
+	}
+	b := &Base{location: loc}
+	if b.source, err = openSource(ctx, loc, remote); err == nil {
+		if err = b.read(ctx, platforms); err != nil {
+			b.source.Close()
+		}
+	}
+	if err != nil {
+		return nil, &sideError{"base " + loc.String(), err}
+	}
+	return b, nil
+}
+
+// Close releases the files of a base that is in files. A base that was built
+// on must stay open until the result is published.
+func (b *Base) Close() error { return b.source.Close() }
+
+// Name is the base's fully qualified name; empty for a base in a file.
+func (b *Base) Name() string { return b.name }
+
+// Descriptor describes the manifest or index that the base's name stands for.
+func (b *Base) Descriptor() v1.Descriptor { return b.desc }
+
+// Platforms lists the platforms that were read.
+func (b *Base) Platforms() []v1.Platform {
+	platforms := make([]v1.Platform, len(b.images))
+	for i, img := range b.images {
+		platforms[i] = img.platform
+	}
+	return platforms
+}
+
+// Notes says what was left out of the base, and why.
+func (b *Base) Notes() []string { return b.notes }
+
+func openSource(ctx context.Context, loc Location, remote *Remote) (imageSource, error) {
+	switch loc.transport {
+	case transportOCI, transportOCIArchive:
+		return openLayout(loc)
+	case transportDockerArchive:
+		return openDockerArchive(ctx, loc)
+	}
+	return registrySource{remote.client.Repository(loc.ref.Context())}, nil
+}
+
+func (b *Base) read(ctx context.Context, platforms []v1.Platform) error {
+	ref := b.location.tag
+	if b.location.registry() {
+		b.name = b.location.String()
+		ref = b.location.ref.Identifier()
+	}
+	desc, raw, err := b.source.manifest(ctx, ref)
+	if err != nil {
+		return err
+	}
+	b.desc = desc
+	switch {
+	case desc.MediaType.IsIndex():
+		b.index = raw
+		return b.readIndex(ctx, raw, platforms)
+	case desc.MediaType.IsImage():
+		img, err := b.readImage(ctx, desc, raw)
+		if err != nil {
+			return err
+		}
+		b.images = []*baseImage{img}
+		return b.chosen(platforms)
+	case desc.MediaType.IsSchema1():
+		return errors.New("it is a Docker schema 1 image, a format without digests of its layers' content; push it again with a current tool")
+	}
+	return fmt.Errorf("it is no container image: media type %q", desc.MediaType)
+}
+
+func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platform) error {
+	var index v1.IndexManifest
+	if err := json.Unmarshal(raw, &index); err != nil {
+		return fmt.Errorf("reading its index: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(defaultJobs)
+	images := make([]*baseImage, len(index.Manifests))
+	for i, desc := range index.Manifests {
+		switch {
+		case isAttestation(desc):
+			b.notes = append(b.notes, fmt.Sprintf("left out %s: it attests the base image, not the bake", desc.Digest))
+			continue
+		case desc.MediaType.IsIndex():
+			return fmt.Errorf("%s: an index within an index is not supported; name the inner one by its digest", desc.Digest)
+		case !desc.MediaType.IsImage():
+			b.notes = append(b.notes, fmt.Sprintf("left out %s: media type %q is no image", desc.Digest, desc.MediaType))
+			continue
+		case desc.Platform != nil && !wanted(*desc.Platform, platforms):
+			continue
+		}
+		g.Go(func() error {
+			got, raw, err := b.source.manifest(ctx, desc.Digest.String())
+			if err != nil {
+				return err
+			}
+			desc.Size = got.Size
+			images[i], err = b.readImage(ctx, desc, raw)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, img := range images {
+		if img != nil {
+			b.images = append(b.images, img)
+		}
+	}
+	if err := b.chosen(platforms); err != nil {
+		return fmt.Errorf("%w; it has %s", err, listPlatforms(index))
+	}
+	return nil
+}
+
+// isAttestation reports whether an index entry is about another entry:
+// BuildKit marks its attestations so, for a platform that does not exist.
+func isAttestation(d v1.Descriptor) bool {
+	if d.Annotations["vnd.docker.reference.type"] != "" {
+		return true
+	}
+	return d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown"
+}
+
+// maxConfig bounds an image config; real ones have kilobytes.
+const maxConfig = 16 << 20
+
+func (b *Base) readImage(ctx context.Context, desc v1.Descriptor, raw []byte) (*baseImage, error) {
+	img := &baseImage{desc: desc, raw: raw, manifest: &v1.Manifest{}}
+	if err := json.Unmarshal(raw, img.manifest); err != nil {
+		return nil, fmt.Errorf("reading manifest %s: %w", desc.Digest, err)
+	}
+	if t := img.manifest.Config.MediaType; t != types.OCIConfigJSON && t != types.DockerConfigJSON {
+		return nil, fmt.Errorf("%s is an artifact (config %q), not a container image", desc.Digest, t)
+	}
+	config := img.manifest.Config
+	if config.Size > maxConfig {
+		return nil, fmt.Errorf("config %s has %d bytes, more than %d", config.Digest, config.Size, maxConfig)
+	}
+	rc, err := b.source.blob(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("reading the config: %w", err)
+	}
+	defer rc.Close()
+	text, err := io.ReadAll(rc)
+	if err != nil {
+		return nil, fmt.Errorf("reading the config: %w", err)
+	}
+	if img.config, err = parseConfig(text); err != nil {
+		return nil, fmt.Errorf("reading config %s: %w", config.Digest, err)
+	}
+	if n, m := len(img.manifest.Layers), len(img.config.diffIDs); n != m {
+		return nil, fmt.Errorf("%w: manifest %s has %d layers, its config %d", ErrIntegrity, desc.Digest, n, m)
+	}
+	if img.desc.Platform != nil {
+		img.platform = *img.desc.Platform
+	} else if err := json.Unmarshal(text, &img.platform); err != nil {
+		return nil, fmt.Errorf("reading config %s: %w", config.Digest, err)
+	}
+	return img, nil
+}
+
+// chosen drops the images that no platform asks for, and reports a platform
+// that the base does not have.
+func (b *Base) chosen(platforms []v1.Platform) error {
+	var images []*baseImage
+	for _, img := range b.images {
+		if wanted(img.platform, platforms) {
+			images = append(images, img)
+		}
+	}
+	for _, p := range platforms {
+		found := false
+		for _, img := range images {
+			found = found || satisfies(img.platform, p)
+		}
+		if !found {
+			return fmt.Errorf("no image for platform %s: %w", p, ErrNotFound)
+		}
+	}
+	if len(images) == 0 {
+		return fmt.Errorf("no image in its index: %w", ErrNotFound)
+	}
+	b.images = images
+	return nil
+}
+
+func wanted(p v1.Platform, platforms []v1.Platform) bool {
+	for _, want := range platforms {
+		if satisfies(p, want) {
+			return true
+		}
+	}
+	return len(platforms) == 0
+}
+
+// satisfies reports whether an image for p is one for want. arm64 and arm64/v8
+// are the same.
+func satisfies(p, want v1.Platform) bool {
+	normal := func(p v1.Platform) v1.Platform {
+		if p.Architecture == "arm64" && p.Variant == "v8" {
+			p.Variant = ""
+		}
+		return p
+	}
+	return normal(p).Satisfies(normal(want))
+}
+
+func listPlatforms(index v1.IndexManifest) string {
+	var names []string
+	for _, d := range index.Manifests {
+		if d.Platform != nil && !isAttestation(d) {
+			names = append(names, d.Platform.String())
+		}
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,255 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
+)
+
+// object is a JSON object whose members keep their bytes until they are
+// changed, so that fields of a base that this package has never heard of
+// survive a bake.
+type object map[string]json.RawMessage
+
+func (o object) get(key string, v any) error {
+	raw, ok := o[key]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+func (o object) set(key string, v any) error {
+	raw, err := marshal(v)
+	o[key] = raw
+	return err
+}
+
+// marshal is json.Marshal without the escaping that only HTML needs.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// baseConfig is the parts of an image config that a bake reads.
+type baseConfig struct {
+	raw     object
+	config  object
+	env     []string
+	labels  map[string]string
+	created string
+	history []json.RawMessage
+	diffIDs []v1.Hash
+}
+
+func parseConfig(raw []byte) (*baseConfig, error) {
+	c := &baseConfig{config: object{}}
+	if err := json.Unmarshal(raw, &c.raw); err != nil {
+		return nil, err
+	}
+	var rootfs struct {
+		DiffIDs []v1.Hash `json:"diff_ids"`
+	}
+	for _, f := range []struct {
+		from object
+		key  string
+		to   any
+	}{{c.raw, "config", &c.config}, {c.raw, "created", &c.created}, {c.raw, "history", &c.history}, {c.raw, "rootfs", &rootfs}} {
+		if err := f.from.get(f.key, f.to); err != nil {
+			return nil, err
+		}
+	}
+	if c.config == nil { // "config": null
+		c.config = object{}
+	}
+	c.diffIDs = rootfs.DiffIDs
+	if err := c.config.get("Env", &c.env); err != nil {
+		return nil, err
+	}
+	return c, c.config.get("Labels", &c.labels)
+}
+
+// chainID identifies the stack of the base's layers.
+func (c *baseConfig) chainID() string {
+	ids := make([]digest.Digest, len(c.diffIDs))
+	for i, d := range c.diffIDs {
+		ids[i] = digest.Digest(d.String())
+	}
+	return identity.ChainID(ids).String()
+}
+
+// value is the value of an environment variable: the last one wins, as at exec.
+func value(env []string, key string) (string, bool) {
+	for i := len(env) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(env[i], key+"="); ok {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// setEnv puts every KEY=VALUE of changes into env: in place of the first entry
+// of that key, whose repetitions go, or at the end.
+func setEnv(env, changes []string) ([]string, RecordedChange) {
+	record := RecordedChange{Replaced: map[string]string{}}
+	out := slices.Clone(env)
+	for _, change := range changes {
+		key, _, _ := strings.Cut(change, "=")
+		record.Set = append(record.Set, key)
+		if old, ok := value(env, key); ok {
+			record.Replaced[key] = old
+		}
+		placed := false
+		out = slices.DeleteFunc(out, func(e string) bool {
+			k, _, _ := strings.Cut(e, "=")
+			again := k == key && placed
+			placed = placed || k == key
+			return again
+		})
+		if i := slices.IndexFunc(out, func(e string) bool { return strings.HasPrefix(e, key+"=") || e == key }); i >= 0 {
+			out[i] = change
+		} else {
+			out = append(out, change)
+		}
+	}
+	slices.Sort(record.Set)
+	return out, record
+}
+
+// bakedConfig is the config of one platform's image: the base's with the
+// bake's environment, labels, layers and history.
+func (p *Plan) bakedConfig(base *baseConfig, record Record) ([]byte, error) {
+	out := maps.Clone(base.raw)
+	config := maps.Clone(base.config)
+
+	env, change := setEnv(base.env, p.envFor(base))
+	record.Env = change
+	if p.spec.Created.IsZero() {
+		record.Created = ""
+	} else {
+		record.Created = base.created
+	}
+	labels := maps.Clone(base.labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	record.Labels.Replaced = map[string]string{}
+	for _, k := range slices.Sorted(maps.Keys(p.spec.Labels)) {
+		if old, ok := labels[k]; ok {
+			record.Labels.Replaced[k] = old
+		}
+		record.Labels.Set = append(record.Labels.Set, k)
+		labels[k] = p.spec.Labels[k]
+	}
+	text, err := record.encode()
+	if err != nil {
+		return nil, err
+	}
+	labels[RecordLabel] = text
+
+	diffIDs := slices.Clone(base.diffIDs)
+	for _, l := range p.layers {
+		d, err := l.DiffID()
+		if err != nil {
+			return nil, err
+		}
+		diffIDs = append(diffIDs, d)
+	}
+	created := base.created
+	if !p.spec.Created.IsZero() {
+		created = p.spec.Created.UTC().Format(time.RFC3339)
+	}
+	sets := []struct {
+		in  object
+		key string
+		v   any
+	}{
+		{config, "Env", env},
+		{config, "Labels", labels},
+		{out, "rootfs", v1.RootFS{Type: "layers", DiffIDs: diffIDs}},
+		{out, "history", append(slices.Clone(base.history), p.history(base, created)...)},
+	}
+	if created != "" {
+		sets = append(sets, struct {
+			in  object
+			key string
+			v   any
+		}{out, "created", created})
+	}
+	for _, s := range sets {
+		if err := s.in.set(s.key, s.v); err != nil {
+			return nil, err
+		}
+	}
+	if err := out.set("config", config); err != nil {
+		return nil, err
+	}
+	return marshal(out)
+}
+
+// envFor is the bake's environment on this base: a base's own CONNECT_PREFIX
+// stays unless the Spec has one.
+func (p *Plan) envFor(base *baseConfig) []string {
+	b := p.bindings
+	if _, has := value(base.env, "CONNECT_PREFIX"); b.ConnectPrefix == "" && !has {
+		b.ConnectPrefix = DefaultConnectPrefix
+	}
+	return p.envWith(b)
+}
+
+// historyEntry is an entry of a config's history (OCI image-spec, config.md).
+type historyEntry struct {
+	Created    string `json:"created,omitempty"`
+	CreatedBy  string `json:"created_by"`
+	EmptyLayer bool   `json:"empty_layer,omitempty"`
+}
+
+// namedInHistory is how many assets a history entry names.
+const namedInHistory = 8
+
+// history is the bake's entries: one a layer that names its assets, and one
+// for the environment.
+func (p *Plan) history(base *baseConfig, created string) []json.RawMessage {
+	var entries []historyEntry
+	for _, l := range p.layers {
+		var paths []string
+		for i, it := range l.items {
+			if i == namedInHistory {
+				paths = append(paths, fmt.Sprintf("and %d more", len(l.items)-i))
+				break
+			}
+			paths = append(paths, it.Path)
+		}
+		entries = append(entries, historyEntry{Created: created, CreatedBy: "crane-bake: " + l.class + ": " + strings.Join(paths, " ")})
+	}
+	if env := p.envFor(base); len(env) > 0 {
+		var keys []string
+		for _, e := range env {
+			k, _, _ := strings.Cut(e, "=")
+			keys = append(keys, k)
+		}
+		entries = append(entries, historyEntry{Created: created, CreatedBy: "crane-bake: environment: " + strings.Join(keys, " "), EmptyLayer: true})
+	}
+	raw := make([]json.RawMessage, len(entries))
+	for i, e := range entries {
+		raw[i], _ = marshal(e) // strings and a bool always encode
+	}
+	return raw
+}

@@ -1,0 +1,104 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// DryRun finds out what Bake would do, and writes nothing: files are read and
+// packed, the base's manifests are read, and destinations are asked what they
+// hold. The report's Transfer is what would be moved; mounts count as granted.
+func (p *Plan) DryRun(ctx context.Context, remote *Remote) (*Report, error) {
+	remote = remote.orDefault()
+	if err := p.possible(); err != nil {
+		return nil, err
+	}
+	base, err := Open(ctx, p.spec.Base, remote, p.platforms...)
+	if err != nil {
+		return nil, err
+	}
+	defer base.Close()
+	img, err := Build(base, p)
+	if err != nil {
+		return nil, err
+	}
+	a, err := img.assemble(ctx)
+	if err != nil {
+		return nil, err
+	}
+	report := describeImage(img, a)
+	var locations []Location
+	for _, tag := range p.spec.Tags {
+		loc, err := ParseLocation(tag, remote.insecure)
+		if err != nil {
+			return nil, err
+		}
+		locations = append(locations, loc)
+		report.Tags = append(report.Tags, loc.String())
+	}
+	report.Transfer, err = budget(ctx, img, a, remote, locations)
+	report.Transfer.Requests = remote.client.Requests()
+	return report, err
+}
+
+// budget adds up what every destination lacks.
+func budget(ctx context.Context, img *Image, a *assembled, remote *Remote, locations []Location) (Transfer, error) {
+	var mu sync.Mutex
+	var t Transfer
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxAsking)
+	seen := map[string]bool{}
+	for _, loc := range locations {
+		for _, one := range a.images {
+			n := len(one.base.manifest.Layers)
+			for i, desc := range append(one.manifest.Layers, one.manifest.Config) {
+				base := i < n
+				place := loc.transport + loc.path
+				if loc.registry() {
+					place = loc.ref.Context().Name()
+				}
+				if key := place + " " + desc.Digest.String(); seen[key] || base && !desc.MediaType.IsDistributable() {
+					continue
+				} else {
+					seen[key] = true
+				}
+				g.Go(func() error {
+					how := foresee(ctx, img, remote, loc, &blob{desc: desc, known: true, base: base})
+					mu.Lock()
+					defer mu.Unlock()
+					t.add(how, desc.Size)
+					return nil
+				})
+			}
+		}
+	}
+	return t, g.Wait()
+}
+
+// foresee is how loc would get the blob.
+func foresee(ctx context.Context, img *Image, remote *Remote, loc Location, b *blob) Means {
+	lacking := Uploaded
+	if b.base {
+		lacking = Copied
+	}
+	if !loc.registry() {
+		return lacking
+	}
+	repo := loc.ref.Context()
+	if from := img.base.source.repository(); b.base && from != nil && from.Name().RegistryStr() == repo.RegistryStr() {
+		if from.Name().Name() == repo.Name() {
+			return Reused
+		}
+		return Mounted
+	}
+	// A repository that does not exist yet, or may not be read, holds nothing.
+	if found, err := remote.client.Repository(repo).HasBlob(ctx, b.desc.Digest); err == nil && found {
+		return Reused
+	}
+	return lacking
+}

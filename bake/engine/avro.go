@@ -1,0 +1,280 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/crane-bake/crane-bake/bake/engine/internal/jsonpos"
+)
+
+// A schema is an Avro type. Recursive records make it a cyclic graph.
+type schema struct {
+	kind     string // "null" … "string", "record", "enum", "fixed", "array", "map", "union"
+	name     string // full name of a record, enum or fixed
+	fields   []schemaField
+	symbols  []string
+	size     int64
+	element  *schema // of an array's items or a map's values
+	branches []*schema
+}
+
+type schemaField struct {
+	name       string
+	typ        *schema
+	hasDefault bool
+}
+
+var primitives = []string{"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
+
+func isPrimitive(name string) bool { return slices.Contains(primitives, name) }
+
+// String describes the type in a few words.
+func (s *schema) String() string { return s.describe(2) }
+
+func (s *schema) describe(depth int) string {
+	switch {
+	case s == nil:
+		return "an unknown type"
+	case s.name != "":
+		return s.kind + " " + s.name
+	case depth == 0:
+		return s.kind
+	}
+	switch s.kind {
+	case "array", "map":
+		return s.kind + " of " + s.element.describe(depth-1)
+	case "union":
+		var names []string
+		for i, b := range s.branches {
+			if i == 6 {
+				names = append(names, "…")
+				break
+			}
+			names = append(names, b.describe(depth-1))
+		}
+		return "[" + strings.Join(names, ", ") + "]"
+	}
+	return s.kind
+}
+
+// avroParser reads one Avro document. It goes on after an error; what it could
+// not read is nil.
+type avroParser struct {
+	// report takes a finding of an S rule.
+	report func(at jsonpos.Value, f Finding)
+	// declared finds the declaration of a name that the document has not had
+	// yet; nil allows no such names. PFA documents need it.
+	declared func(name string) (jsonpos.Value, bool)
+
+	names   map[string]*schema
+	ignored []string // unknown attributes
+}
+
+// parseAvro reads the Avro type v. It is nil if the type is wrong; report has
+// the reasons.
+func parseAvro(v jsonpos.Value, report func(jsonpos.Value, Finding)) *schema {
+	failed := false
+	p := &avroParser{names: make(map[string]*schema), report: func(at jsonpos.Value, f Finding) {
+		failed = failed || f.Severity == Error
+		report(at, f)
+	}}
+	for inner := range v.Below() {
+		for _, key := range inner.Repeated() {
+			p.report(key, s02.says("key %s appears twice", quote(key.Text())).hint("remove one of the two"))
+		}
+	}
+	s := p.parse(v, "")
+	if !failed {
+		if err := s.verify(); err != nil {
+			p.report(v, s03.says("not a valid Avro schema: %v", err).hint("Avro's own parser refuses it"))
+		}
+	}
+	if len(p.ignored) > 0 {
+		p.report(v, s12.says("attributes ignored by the schema check: %s", strings.Join(p.ignored, ", ")))
+	}
+	if failed {
+		return nil
+	}
+	return s
+}
+
+// parse reads a type in a namespace.
+func (p *avroParser) parse(v jsonpos.Value, namespace string) *schema {
+	switch v.Kind() {
+	case jsonpos.String:
+		return p.reference(v, v.Text(), namespace)
+	case jsonpos.Array:
+		return p.union(v, namespace)
+	case jsonpos.Object:
+		return p.object(v, namespace)
+	}
+	p.report(v, s03.says("a type cannot be %s", v.Kind()).hint("a type is a name, an object with \"type\", or an array of types (a union)"))
+	return nil
+}
+
+// reference looks a name up that stands where a type is expected.
+func (p *avroParser) reference(v jsonpos.Value, name, namespace string) *schema {
+	if isPrimitive(name) {
+		return &schema{kind: name}
+	}
+	full := fullName(name, namespace)
+	if s, ok := p.names[full]; ok {
+		return s
+	}
+	if p.declared != nil {
+		if s := p.declaredLater(name, namespace); s != nil {
+			return s
+		}
+	}
+	f := s03.says("type %s is undefined", quote(name))
+	switch name {
+	case "record", "enum", "fixed", "array", "map":
+		f = f.hint(`a type with parts stands in an object of its own: {"type": {"type": %q, …}}`, name)
+	default:
+		known := slices.Clone(primitives)
+		for declared := range p.names {
+			known = append(known, declared)
+		}
+		slices.Sort(known)
+		f = f.hint("%s", didYouMean(avroAlias(name), known, "declare it before its first use; names of other files are not visible"))
+	}
+	p.report(v, f)
+	return nil
+}
+
+// avroAlias is the Avro name of a type that other languages name otherwise.
+func avroAlias(name string) string {
+	for _, alias := range [...][2]string{
+		{"str", "string"}, {"text", "string"}, {"varchar", "string"}, {"integer", "int"}, {"int32", "int"}, {"int64", "long"},
+		{"number", "double"}, {"float32", "float"}, {"float64", "double"}, {"bool", "boolean"}, {"none", "null"}, {"object", "record"},
+	} {
+		if strings.EqualFold(alias[0], name) {
+			return alias[1] + "\x00" // no candidate, but nearest to its name
+		}
+	}
+	return name
+}
+
+// declaredLater parses a declaration that stands elsewhere in the document.
+func (p *avroParser) declaredLater(name, namespace string) *schema {
+	for _, candidate := range []string{fullName(name, namespace), name} {
+		if s, ok := p.names[candidate]; ok {
+			return s
+		}
+		if v, ok := p.declared(candidate); ok {
+			return p.object(v, "")
+		}
+	}
+	return nil
+}
+
+func fullName(name, namespace string) string {
+	if namespace == "" || strings.Contains(name, ".") {
+		return name
+	}
+	return namespace + "." + name
+}
+
+func (p *avroParser) object(v jsonpos.Value, namespace string) *schema {
+	typ := v.Get("type")
+	switch typ.Kind() {
+	case jsonpos.Absent:
+		p.report(v, s03.says(`a type has no "type"`).hint(`write {"type": …}`))
+		return nil
+	case jsonpos.Object, jsonpos.Array:
+		p.report(v, s11.says(`unwrap {"type": {"type": …}}; strict Avro parsers reject it`).hint("write the inner type alone"))
+		return p.parse(typ, namespace)
+	case jsonpos.String:
+	default:
+		p.report(typ, s03.says(`"type" cannot be %s`, typ.Kind()).hint(`name a type, such as "record" or "double"`))
+		return nil
+	}
+	switch name := typ.Text(); name {
+	case "record", "error":
+		return p.record(v, namespace)
+	case "enum":
+		return p.enum(v, namespace)
+	case "fixed":
+		return p.fixed(v, namespace)
+	case "array":
+		p.ignore(v, "items")
+		return p.container(v, "array", "items", namespace)
+	case "map":
+		p.ignore(v, "values")
+		return p.container(v, "map", "values", namespace)
+	default:
+		p.ignore(v, "")
+		return p.reference(typ, name, namespace)
+	}
+}
+
+func (p *avroParser) container(v jsonpos.Value, kind, member, namespace string) *schema {
+	element := v.Get(member)
+	if !element.Exists() {
+		article := "a"
+		if kind == "array" {
+			article = "an"
+		}
+		p.report(v, s08.says("%s %s has no %q", article, kind, member).hint(`write {"type": %q, %q: …}`, kind, member))
+		return nil
+	}
+	return &schema{kind: kind, element: p.parse(element, namespace)}
+}
+
+func (p *avroParser) union(v jsonpos.Value, namespace string) *schema {
+	s := &schema{kind: "union"}
+	seen := make(map[string]bool)
+	for item := range v.Items() {
+		b := p.parse(item, namespace)
+		if b == nil {
+			continue
+		}
+		if b.kind == "union" {
+			p.report(item, s09.says("a union stands directly inside a union").hint("list all branches in one union"))
+			continue
+		}
+		key := b.kind
+		if b.name != "" {
+			key = b.name
+		}
+		if seen[key] {
+			p.report(item, s09.says("union has two %s branches", quote(key)).hint("only records, enums and fixed may repeat, with names of their own"))
+		}
+		seen[key] = true
+		s.branches = append(s.branches, b)
+	}
+	if v.Len() == 0 {
+		p.report(v, s09.says("a union is empty").hint("list the types that are allowed"))
+	}
+	return s
+}
+
+// ignore notes the attributes of a type that have no meaning here.
+func (p *avroParser) ignore(v jsonpos.Value, known ...string) {
+	for key := range v.Members() {
+		switch k := key.Text(); k {
+		case "type", "name", "namespace", "doc", "aliases", "logicalType", "precision", "scale":
+		default:
+			if !slices.Contains(known, k) && !slices.Contains(p.ignored, k) && len(p.ignored) < maxAlike && isPlain(k) {
+				p.ignored = append(p.ignored, k)
+			}
+		}
+	}
+}
+
+// isPlain tells whether s can stand in a message as it is.
+func isPlain(s string) bool {
+	return s != "" && len(s) <= 40 && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\ufffd' }) < 0
+}
+
+// didYouMean is a hint with the nearest candidate, or else otherwise.
+func didYouMean(word string, candidates []string, otherwise string) string {
+	if c := nearest(word, candidates); c != "" {
+		return fmt.Sprintf("did you mean %q?", c)
+	}
+	return otherwise
+}

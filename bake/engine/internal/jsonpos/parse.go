@@ -1,0 +1,264 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jsonpos
+
+import (
+	"fmt"
+	"math"
+	"unicode/utf8"
+)
+
+// A SyntaxError says what keeps a text from being JSON, and where. It quotes
+// keys and punctuation only, never a value: that may be a secret.
+type SyntaxError struct {
+	Line, Column int
+	Message      string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message)
+}
+
+// Parse reads a document as RFC 8259 has it, except that arrays and objects
+// may be nested MaxDepth deep. Strings are not checked for lone surrogates.
+// The error is a *SyntaxError. The document keeps src.
+func Parse(src []byte) (*Doc, error) {
+	p := &parser{doc: Doc{src: src, nodes: make([]node, 0, len(src)/16+1)}}
+	if err := p.document(); err != nil {
+		err.Line, err.Column = Position(src, p.pos)
+		return nil, err
+	}
+	return &p.doc, nil
+}
+
+type parser struct {
+	doc   Doc
+	pos   int
+	depth int
+}
+
+func (p *parser) fail(format string, args ...any) *SyntaxError {
+	return &SyntaxError{Message: fmt.Sprintf(format, args...)}
+}
+
+func (p *parser) document() *SyntaxError {
+	src := p.doc.src
+	if uint64(len(src)) > math.MaxUint32 {
+		return p.fail("larger than 4 GiB")
+	}
+	switch {
+	case len(src) >= 3 && string(src[:3]) == "\xef\xbb\xbf":
+		return p.fail("starts with a byte order mark")
+	case len(src) >= 2 && (string(src[:2]) == "\xff\xfe" || string(src[:2]) == "\xfe\xff"):
+		return p.fail("is UTF-16, not UTF-8")
+	}
+	if i := invalidUTF8(src); i >= 0 {
+		p.pos = i
+		return p.fail("is not valid UTF-8")
+	}
+	p.space()
+	if p.pos == len(src) {
+		return p.fail("is empty")
+	}
+	if err := p.value(); err != nil {
+		return err
+	}
+	p.space()
+	if p.pos < len(src) {
+		return p.fail("unexpected %s after the end of the document", p.token())
+	}
+	return nil
+}
+
+func invalidUTF8(src []byte) int {
+	if utf8.Valid(src) {
+		return -1
+	}
+	for i := 0; i < len(src); {
+		r, size := utf8.DecodeRune(src[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+func (p *parser) space() {
+	for p.pos < len(p.doc.src) {
+		switch p.doc.src[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+// peek is the next byte, and 0 at the end.
+func (p *parser) peek() byte {
+	if p.pos < len(p.doc.src) {
+		return p.doc.src[p.pos]
+	}
+	return 0
+}
+
+func (p *parser) open(kind Kind) int {
+	p.doc.nodes = append(p.doc.nodes, node{start: uint32(p.pos), kind: kind})
+	return len(p.doc.nodes) - 1
+}
+
+func (p *parser) close(i int) {
+	p.doc.nodes[i].end = uint32(p.pos)
+	p.doc.nodes[i].next = uint32(len(p.doc.nodes))
+}
+
+func (p *parser) value() *SyntaxError {
+	switch c := p.peek(); c {
+	case '{', '[':
+		if p.depth++; p.depth > MaxDepth {
+			return p.fail("nested deeper than %d levels", MaxDepth)
+		}
+		defer func() { p.depth-- }()
+		if c == '{' {
+			return p.object()
+		}
+		return p.array()
+	case '"':
+		return p.string()
+	case 't':
+		return p.literal("true", Bool)
+	case 'f':
+		return p.literal("false", Bool)
+	case 'n':
+		return p.literal("null", Null)
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return p.number()
+	}
+	if p.pos == len(p.doc.src) {
+		return p.fail("ends where a value is expected")
+	}
+	return p.fail("expected a value, found %s", p.token())
+}
+
+func (p *parser) array() *SyntaxError {
+	i := p.open(Array)
+	p.pos++
+	for first := true; ; first = false {
+		if done, err := p.separator(']', first); done || err != nil {
+			p.close(i)
+			return err
+		}
+		if err := p.value(); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *parser) object() *SyntaxError {
+	i := p.open(Object)
+	p.pos++
+	for first := true; ; first = false {
+		if done, err := p.separator('}', first); done || err != nil {
+			p.close(i)
+			return err
+		}
+		if p.peek() != '"' {
+			return p.noKey()
+		}
+		if err := p.string(); err != nil {
+			return err
+		}
+		p.space()
+		if p.peek() != ':' {
+			if p.pos == len(p.doc.src) {
+				return p.fail(`ends where ":" is expected`)
+			}
+			return p.fail(`expected ":" after a key, found %s`, p.token())
+		}
+		p.pos++
+		p.space()
+		if err := p.value(); err != nil {
+			return err
+		}
+	}
+}
+
+// separator stands between two elements: it skips the comma, or the closing
+// bracket and then says so.
+func (p *parser) separator(closing byte, first bool) (done bool, err *SyntaxError) {
+	p.space()
+	if p.pos == len(p.doc.src) {
+		return false, p.fail("ends before %q", string(closing))
+	}
+	if p.peek() == closing {
+		p.pos++
+		return true, nil
+	}
+	if first {
+		if p.peek() == ',' {
+			return false, p.fail(`unexpected ","`)
+		}
+		return false, nil
+	}
+	if p.peek() != ',' {
+		return false, p.fail(`expected "," before %s`, p.token())
+	}
+	comma := p.pos
+	p.pos++
+	p.space()
+	switch c := p.peek(); c {
+	case closing:
+		p.pos = comma
+		return false, p.fail("trailing comma")
+	case ',':
+		return false, p.fail(`two commas`)
+	}
+	return false, nil
+}
+
+func (p *parser) noKey() *SyntaxError {
+	switch c := p.peek(); {
+	case c == '\'':
+		return p.fail("keys and strings need double quotes")
+	case c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z':
+		return p.fail("a key needs double quotes")
+	}
+	return p.fail("expected a key, found %s", p.token())
+}
+
+// token describes what stands at the current place without telling a value.
+func (p *parser) token() string {
+	rest := p.doc.src[p.pos:]
+	switch c := rest[0]; {
+	case c == '"':
+		return p.stringToken()
+	case c == '/' && len(rest) > 1 && (rest[1] == '/' || rest[1] == '*'), c == '#':
+		return "a comment; JSON has none"
+	case c == '\'':
+		return "a single quote; JSON has double quotes only"
+	case c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z':
+		return "a bare word; strings need double quotes"
+	case c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.':
+		return "a number"
+	case c < ' ':
+		return fmt.Sprintf("the control character U+%04X", c)
+	case c < utf8.RuneSelf:
+		return fmt.Sprintf("%q", string(c))
+	}
+	return "a character outside a string"
+}
+
+// stringToken quotes a string if a colon follows it, which makes it a key.
+func (p *parser) stringToken() string {
+	ahead := parser{doc: Doc{src: p.doc.src}, pos: p.pos}
+	if err := ahead.string(); err == nil {
+		raw := p.doc.src[p.pos:ahead.pos]
+		ahead.space()
+		if ahead.peek() == ':' && len(raw) <= 42 {
+			return string(raw)
+		}
+	}
+	return "a string"
+}

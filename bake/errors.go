@@ -1,0 +1,78 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/layer"
+	"github.com/crane-bake/crane-bake/internal/registry"
+)
+
+// The kinds of failure that callers branch on. Every error of this package
+// that is of such a kind answers to it through errors.Is.
+var (
+	// ErrNotFound: a base, an image, a tag or an input file is not there.
+	ErrNotFound = registry.ErrNotFound
+	// ErrDenied: a registry wants (other) credentials, or refuses the request.
+	ErrDenied = registry.ErrDenied
+	// ErrConflict: a tag exists and may not move.
+	ErrConflict = registry.ErrConflict
+	// ErrUnavailable: a registry cannot be reached, fails, or limits the rate,
+	// after all retries.
+	ErrUnavailable = registry.ErrUnavailable
+	// ErrIntegrity: content does not match its digest.
+	ErrIntegrity = registry.ErrIntegrity
+	// ErrChanged: a source file changed while it was read.
+	ErrChanged = layer.ErrChanged
+	// ErrUsage: a Spec, a location or an option makes no sense.
+	ErrUsage = errors.New("usage")
+)
+
+// usageError is an error of the caller's input that reads as itself.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string        { return e.text }
+func (e *usageError) Is(target error) bool { return target == ErrUsage }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// A CheckError says that a bake breaks the engine contract.
+type CheckError struct {
+	// Findings holds every finding, errors or not, in the order of the check.
+	Findings []engine.Finding
+}
+
+func (e *CheckError) Error() string {
+	var errs []string
+	for _, f := range e.Findings {
+		if f.Severity == engine.Error {
+			errs = append(errs, f.Rule+": "+f.Message)
+		}
+	}
+	if len(errs) == 1 {
+		return "the check found an error: " + errs[0]
+	}
+	return fmt.Sprintf("the check found %d errors: %s", len(errs), strings.Join(errs, "; "))
+}
+
+// sideError says on which side of a bake an error arose.
+type sideError struct {
+	side string // "base docker.io/fastscore/engine:latest"
+	err  error
+}
+
+func (e *sideError) Error() string { return e.side + ": " + e.err.Error() }
+func (e *sideError) Unwrap() error { return e.err }
+
+// Is counts a missing file as not found, like a missing image.
+func (e *sideError) Is(target error) bool {
+	return target == ErrNotFound && errors.Is(e.err, fs.ErrNotExist)
+}

@@ -1,0 +1,205 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/layer"
+)
+
+// Role is the part that a file plays in a bake.
+type Role string
+
+// The roles, and with them the classes of layers, from often to rarely changed.
+const (
+	RoleStream     Role = "stream"
+	RoleSchema     Role = "schema"
+	RoleModel      Role = "model"
+	RoleAsset      Role = "asset"
+	RoleAttachment Role = "attachment"
+	RoleUnpack     Role = "unpack"
+)
+
+// File is one file, directory or archive of a Spec and its place in the image.
+type File struct {
+	Role   Role   `json:"role"`
+	Name   string `json:"name,omitempty"`  // schema name or slot
+	Path   string `json:"path"`            // in-image path
+	Source string `json:"source"`          // name in Spec.FS
+	Size   int64  `json:"size"`            // in bytes, uncompressed
+	Files  int    `json:"files,omitempty"` // how many files, of a directory or archive
+}
+
+// item is a File with what it takes to pack it.
+type item struct {
+	File
+	tree    bool          // a directory or archive: recorded as one
+	entries []layer.Entry // in order of name
+	stream  layer.Entries // of an unpacked archive, instead of entries
+	members []string      // names of the files and links, without leading slash
+}
+
+// lister turns a Spec's file names into items, and gathers what is wrong with
+// them.
+type lister struct {
+	ctx      context.Context // of the one call of list
+	fsys     fs.FS
+	dir      string // assets directory
+	items    []*item
+	findings []engine.Finding
+	errs     []error
+}
+
+// list returns the items of spec in a fixed order.
+func list(ctx context.Context, spec Spec) ([]*item, []engine.Finding, error) {
+	l := &lister{ctx: ctx, fsys: spec.FS, dir: spec.AssetsDir}
+	if spec.Model != "" {
+		l.bound(RoleModel, "", spec.Model)
+	}
+	for _, name := range slices.Sorted(maps.Keys(spec.Schemas)) {
+		l.bound(RoleSchema, name, spec.Schemas[name])
+	}
+	for _, slot := range slices.Sorted(maps.Keys(spec.Streams)) {
+		l.bound(RoleStream, strconv.Itoa(slot), spec.Streams[slot])
+	}
+	for _, file := range spec.Attachments {
+		l.bound(RoleAttachment, "", file)
+	}
+	for _, archive := range slices.Sorted(maps.Keys(spec.Unpack)) {
+		l.unpack(archive, spec.Unpack[archive])
+	}
+	for _, asset := range spec.Assets {
+		l.asset(asset)
+	}
+	l.collisions()
+	return l.items, l.findings, errors.Join(l.errs...)
+}
+
+// place is where the bound file goes: its base name in the assets directory.
+func place(dir, file string) string { return path.Join(dir, path.Base(file)) }
+
+// bound lists a file that an environment variable names.
+func (l *lister) bound(role Role, name, file string) {
+	it := &item{File: File{Role: role, Name: name, Path: place(l.dir, file), Source: file}}
+	info, err := fs.Stat(l.fsys, file)
+	switch {
+	case err != nil:
+		l.errs = append(l.errs, fmt.Errorf("%s: %w", describe(role, name), err))
+		return
+	case info.IsDir():
+		l.finding("ENV-09", file, fmt.Sprintf("%s %s is a directory", describe(role, name), file), "name the file itself")
+		return
+	case !info.Mode().IsRegular():
+		l.errs = append(l.errs, fmt.Errorf("%s: %s is not a regular file", describe(role, name), file))
+		return
+	case info.Size() == 0:
+		l.finding("ENV-09", file, fmt.Sprintf("%s %s is empty", describe(role, name), file), "")
+	}
+	it.Size = info.Size()
+	dest := strings.TrimPrefix(it.Path, "/")
+	it.entries = []layer.Entry{layer.FileEntry(l.fsys, file, info, dest)}
+	it.members = []string{dest}
+	l.items = append(l.items, it)
+}
+
+// describe names a bound file as its user did.
+func describe(role Role, name string) string {
+	if name == "" {
+		return string(role)
+	}
+	return string(role) + " " + name
+}
+
+// under is dest below the assets directory, unless it is absolute.
+func (l *lister) under(dest string) string {
+	if path.IsAbs(dest) {
+		return path.Clean(dest)
+	}
+	return path.Join(l.dir, dest)
+}
+
+func (l *lister) asset(a Asset) {
+	dest := l.under(a.Dest)
+	if a.Dest == "" || strings.HasSuffix(a.Dest, "/") {
+		dest = path.Join(dest, path.Base(path.Clean(a.Path)))
+	}
+	entries, err := layer.Walk(l.fsys, path.Clean(a.Path), strings.TrimPrefix(dest, "/"))
+	if err != nil {
+		l.errs = append(l.errs, fmt.Errorf("asset: %w", err))
+		return
+	}
+	it := &item{File: File{Role: RoleAsset, Path: dest, Source: a.Path}, entries: entries}
+	for _, e := range entries {
+		if e.Type == tar.TypeDir {
+			it.tree = true
+			continue
+		}
+		it.Size += e.Size
+		it.members = append(it.members, e.Name)
+	}
+	if it.tree {
+		it.Files = len(it.members)
+	}
+	l.items = append(l.items, it)
+}
+
+func (l *lister) unpack(archive, dir string) {
+	dest := l.under(dir)
+	members, entries, err := layer.Archive(l.ctx, l.fsys, archive, strings.TrimPrefix(dest, "/"), layer.Limits{})
+	if err != nil {
+		l.errs = append(l.errs, fmt.Errorf("unpack: %w", err))
+		return
+	}
+	it := &item{File: File{Role: RoleUnpack, Path: dest, Source: archive}, tree: true, stream: entries}
+	for _, m := range members {
+		if m.Type != tar.TypeDir {
+			it.Size += m.Size
+			it.members = append(it.members, m.Name)
+		}
+	}
+	it.Files = len(it.members)
+	l.items = append(l.items, it)
+}
+
+// collisions finds in-image paths that two sources claim, and files that stand
+// where a directory has to be.
+func (l *lister) collisions() {
+	owner := map[string]*item{}
+	for _, it := range l.items {
+		for _, m := range it.members {
+			other, taken := owner[m]
+			if !taken {
+				owner[m] = it
+			} else if other.Source != it.Source || other.tree || it.tree {
+				l.finding("ENV-17", it.Source, fmt.Sprintf("/%s is baked from both %s and %s", m, other.Source, it.Source),
+					"rename one of the files, or give it another destination")
+			}
+		}
+	}
+	for _, it := range l.items {
+		for _, m := range it.members {
+			for dir := path.Dir(m); dir != "."; dir = path.Dir(dir) {
+				if other, taken := owner[dir]; taken {
+					l.finding("ENV-17", it.Source, fmt.Sprintf("/%s is a file (from %s), but /%s (from %s) lies below it", dir, other.Source, m, it.Source),
+						"give one of them another destination")
+				}
+			}
+		}
+	}
+}
+
+func (l *lister) finding(rule, file, message, hint string) {
+	l.findings = append(l.findings, engine.Finding{Rule: rule, Severity: engine.Error, File: file, Message: message, Hint: hint})
+}

@@ -1,0 +1,153 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"archive/tar"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/crane-bake/crane-bake/internal/layer"
+)
+
+// ownLayer is the size from which a class has its own layer with LayersAuto:
+// below it, a request more costs more than the bytes that it may save later.
+const ownLayer = 1 << 20
+
+// The classes of layers, from rarely to often changed, so that a change leaves
+// the layers below it alone.
+var classes = []struct {
+	name  string
+	roles []Role
+}{
+	{"attachments", []Role{RoleAttachment, RoleUnpack}},
+	{"assets", []Role{RoleAsset}},
+	{"model", []Role{RoleModel}},
+	{"schemas", []Role{RoleSchema}},
+	{"streams", []Role{RoleStream}},
+}
+
+// sharedClass is the name of a layer that several classes share.
+const sharedClass = "files"
+
+// bakedLayer is a layer of the bake, the same for every platform.
+type bakedLayer struct {
+	class string
+	items []*item
+	*layer.Layer
+}
+
+// layersOf spreads items over layers.
+func layersOf(items []*item, spec Spec) ([]*bakedLayer, error) {
+	var layers []*bakedLayer
+	shared := &bakedLayer{class: sharedClass}
+	placed := map[string]bool{} // sources of bound files that two roles name
+	for _, class := range classes {
+		l := &bakedLayer{class: class.name}
+		var size int64
+		for _, it := range items {
+			if !slices.Contains(class.roles, it.Role) || placed[it.Path+"\x00"+it.Source] {
+				continue
+			}
+			placed[it.Path+"\x00"+it.Source] = true
+			l.items = append(l.items, it)
+			size += it.Size
+		}
+		switch {
+		case len(l.items) == 0:
+		case spec.Layers == LayersClass, spec.Layers == LayersAuto && size >= ownLayer:
+			layers = append(layers, l)
+		default:
+			shared.items = append(shared.items, l.items...)
+		}
+	}
+	if len(shared.items) > 0 {
+		layers = append(layers, shared)
+	}
+	for _, l := range layers {
+		packed, err := layer.New(entriesOf(l.items), layer.Options{
+			Algorithm: string(spec.Compression.Algorithm),
+			Level:     spec.Compression.Level,
+			ModTime:   spec.Created,
+		})
+		if err != nil {
+			return nil, usagef("%v", err)
+		}
+		l.Layer = packed
+	}
+	return layers, nil
+}
+
+// entriesOf is the content of a layer: single files and directories sorted by
+// name, with every directory above them, then the unpacked archives.
+func entriesOf(items []*item) layer.Entries {
+	byName := map[string]layer.Entry{}
+	var streams []layer.Entries
+	for _, it := range items {
+		for _, e := range it.entries {
+			byName[e.Name] = e
+			addParents(byName, e.Name)
+		}
+		if it.stream != nil {
+			streams = append(streams, it.stream)
+			addParents(byName, path.Join(strings.TrimPrefix(it.Path, "/"), "member"))
+		}
+	}
+	plain := make([]layer.Entry, 0, len(byName))
+	for _, e := range byName {
+		plain = append(plain, e)
+	}
+	slices.SortFunc(plain, func(a, b layer.Entry) int { return strings.Compare(a.Name, b.Name) })
+
+	return func(yield func(layer.Entry, error) bool) {
+		dirs := map[string]bool{}
+		once := func(e layer.Entry) bool {
+			if e.Type == tar.TypeDir {
+				if dirs[e.Name] {
+					return false
+				}
+				dirs[e.Name] = true
+			}
+			return true
+		}
+		for _, e := range plain {
+			if once(e) && !yield(e, nil) {
+				return
+			}
+		}
+		for _, s := range streams {
+			for e, err := range s {
+				if err != nil || once(e) {
+					if !yield(e, err) || err != nil {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// addParents adds the directories above name: an engine that unpacks a layer
+// makes missing ones with a mode of its own, which its non-root user may not
+// be able to search (rule ENV-10).
+func addParents(byName map[string]layer.Entry, name string) {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if _, known := byName[dir]; !known && !ofBase(dir) {
+			byName[dir] = layer.DirEntry(dir)
+		}
+	}
+}
+
+// ofBase reports whether the directory is one that every engine image has, with
+// owner and mode of its own (/tmp is 1777, /root 0700, /fastscore the engine
+// user's): an entry for it would change them.
+func ofBase(dir string) bool {
+	switch dir {
+	case "bin", "boot", "dev", "etc", "fastscore", "home", "lib", "lib64", "media", "mnt", "opt", "proc",
+		"root", "run", "sbin", "srv", "sys", "tmp", "usr", "var", "usr/local", "var/lib", "var/tmp":
+		return true
+	}
+	return false
+}

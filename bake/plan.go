@@ -1,0 +1,203 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"context"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/crane-bake/crane-bake/bake/engine"
+)
+
+// A Plan is a Spec whose files were found and checked: what will be baked, but
+// not yet onto which base. It holds no file's content.
+type Plan struct {
+	spec      Spec
+	items     []*item
+	bindings  engine.Bindings
+	platforms []v1.Platform
+	findings  []engine.Finding
+	layers    []*bakedLayer
+}
+
+// NewPlan finds the files of spec, checks them against the engine contract,
+// and spreads them over layers. It reads no network. What the contract has to
+// say is in Findings; the error is about files that cannot be read
+// (ErrNotFound) and fields that make no sense (ErrUsage).
+func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
+	spec, err := spec.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{spec: spec}
+	for _, s := range spec.Platforms {
+		platform, err := v1.ParsePlatform(s)
+		if err != nil || platform.OS == "" || platform.Architecture == "" {
+			return nil, usagef("platform %q: want OS/ARCH[/VARIANT]", s)
+		}
+		p.platforms = append(p.platforms, *platform)
+	}
+	items, findings, err := list(ctx, spec)
+	if err != nil {
+		return nil, &sideError{"reading the bake's files", err}
+	}
+	p.items = items
+	p.bindings = bindingsOf(spec)
+	p.findings = spec.allowed(append(p.bindings.Validate(), findings...))
+	if p.layers, err = layersOf(items, spec); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// withDefaults fills in what a zero field stands for, and refuses what no
+// bake could mean.
+func (s Spec) withDefaults() (Spec, error) {
+	if s.FS == nil {
+		root, err := os.OpenRoot(".")
+		if err != nil {
+			return s, err
+		}
+		s.FS = root.FS()
+	}
+	if s.Base == "" {
+		s.Base = DefaultBase
+	}
+	if s.AssetsDir == "" {
+		s.AssetsDir = DefaultAssetsDir
+	}
+	if !path.IsAbs(s.AssetsDir) || path.Clean(s.AssetsDir) != s.AssetsDir || s.AssetsDir == "/" {
+		return s, usagef("assets directory %q: want an absolute in-image path such as %s", s.AssetsDir, DefaultAssetsDir)
+	}
+	if s.Compression.Algorithm == "" {
+		s.Compression.Algorithm = Gzip
+	}
+	if s.Layers == "" {
+		s.Layers = LayersAuto
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.Env)) {
+		if k == "" || strings.ContainsAny(k, "=\x00") || strings.Contains(s.Env[k], "\x00") {
+			return s, usagef("environment variable %q: not a name that an environment can hold", k)
+		}
+		if slices.Contains(contractVariables, k) {
+			return s, usagef("environment variable %s is set by the bake itself; say it with its own field or flag", k)
+		}
+	}
+	if _, taken := s.Labels[RecordLabel]; taken {
+		return s, usagef("label %s is set by the bake itself", RecordLabel)
+	}
+	return s, nil
+}
+
+// contractVariables are the engine contract's variables.
+var contractVariables = []string{"MODEL", "SCHEMAS", "STREAMS", "ATTACHMENTS", "CONNECT_PREFIX"}
+
+// bindingsOf is what the contract's variables of spec will say.
+func bindingsOf(spec Spec) engine.Bindings {
+	b := engine.Bindings{
+		Schemas:       map[string]string{},
+		Streams:       map[int]string{},
+		ConnectPrefix: spec.ConnectPrefix,
+	}
+	if spec.Model != "" {
+		b.Model = place(spec.AssetsDir, spec.Model)
+	}
+	for name, file := range spec.Schemas {
+		b.Schemas[name] = place(spec.AssetsDir, file)
+	}
+	for slot, file := range spec.Streams {
+		b.Streams[slot] = place(spec.AssetsDir, file)
+	}
+	for _, file := range spec.Attachments {
+		b.Attachments = append(b.Attachments, place(spec.AssetsDir, file))
+	}
+	return b
+}
+
+// allowed turns the findings that Spec.Allow names into notes.
+func (s Spec) allowed(findings []engine.Finding) []engine.Finding {
+	for i, f := range findings {
+		if slices.Contains(s.Allow, f.Rule) && !slices.Contains(impossible, f.Rule) && f.Severity > engine.Note {
+			findings[i].Message += " (allowed)"
+			findings[i].Severity = engine.Note
+		}
+	}
+	return findings
+}
+
+// Findings is what the engine contract has to say about the bake, in the order
+// of the check; those of allowed rules are notes.
+func (p *Plan) Findings() []engine.Finding { return slices.Clone(p.findings) }
+
+// Env is the environment variables that the bake sets, each KEY=VALUE, in
+// their order in the image. CONNECT_PREFIX is the default unless the base has
+// its own value.
+func (p *Plan) Env() []string {
+	b := p.bindings
+	if b.ConnectPrefix == "" {
+		b.ConnectPrefix = DefaultConnectPrefix
+	}
+	return p.envWith(b)
+}
+
+func (p *Plan) envWith(b engine.Bindings) []string {
+	env := b.Env()
+	for _, k := range slices.Sorted(maps.Keys(p.spec.Env)) {
+		env = append(env, k+"="+p.spec.Env[k])
+	}
+	return env
+}
+
+// Files lists what is baked, in a fixed order.
+func (p *Plan) Files() []File {
+	files := make([]File, len(p.items))
+	for i, it := range p.items {
+		files[i] = it.File
+	}
+	return files
+}
+
+// Verdict is nil, or a CheckError where a finding forbids the bake: an error,
+// or with strict a warning too.
+func (p *Plan) Verdict(strict bool) error {
+	limit := engine.Error
+	if strict {
+		limit = engine.Warning
+	}
+	for _, f := range p.findings {
+		if f.Severity >= limit {
+			return &CheckError{Findings: p.Findings()}
+		}
+	}
+	return nil
+}
+
+// impossible is the rules that even a bake without a check obeys: their
+// variables would not say what the Spec says, or a file would be missing.
+var impossible = []string{"ENV-02", "ENV-04", "ENV-05", "ENV-07", "ENV-09", "ENV-17"}
+
+// possible is nil, or a CheckError where the bake cannot be expressed.
+func (p *Plan) possible() error {
+	for _, f := range p.findings {
+		if f.Severity == engine.Error && slices.Contains(impossible, f.Rule) {
+			return &CheckError{Findings: []engine.Finding{f}}
+		}
+	}
+	return nil
+}
+
+// sourceSize is the uncompressed size of everything that is baked.
+func (p *Plan) sourceSize() int64 {
+	var n int64
+	for _, it := range p.items {
+		n += it.Size
+	}
+	return n
+}

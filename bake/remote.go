@@ -1,0 +1,74 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/crane-bake/crane-bake/internal/registry"
+)
+
+// RemoteOptions say how registries are reached; the zero value works and is
+// anonymous.
+type RemoteOptions struct {
+	Keychain  authn.Keychain    // finds credentials; nil is anonymous
+	Transport http.RoundTripper // carries requests; nil is one with TLS defaults and the environment's proxies
+	Insecure  bool              // allow plain HTTP and unverified TLS names beyond loopback hosts
+	Retries   int               // after a passing failure; 0 is the default (4), negative is never
+	Timeout   time.Duration     // of an attempt in which no byte moves; 0 is the default (1 min)
+	Jobs      int               // blobs moved at once; 0 is the default (8)
+	UserAgent string            // names the program to registries
+	Logger    *slog.Logger      // hears of retries and fallbacks; nil discards
+}
+
+// defaultJobs is how many blobs move at once: enough to fill a line whose
+// round trips are long, few enough for a registry's rate limits.
+const defaultJobs = 8
+
+// Remote is the way to registries, shared by every call that is given it:
+// connections, tokens, and what each registry turned out to support.
+type Remote struct {
+	client   *registry.Client
+	insecure bool
+	jobs     int
+	logger   *slog.Logger
+}
+
+// NewRemote returns a Remote that has contacted nothing yet. A nil *Remote
+// stands for NewRemote(RemoteOptions{}) wherever one is asked for.
+func NewRemote(opts RemoteOptions) *Remote {
+	if opts.Jobs <= 0 {
+		opts.Jobs = defaultJobs
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Remote{
+		client: registry.New(registry.Options{
+			Keychain:  opts.Keychain,
+			Transport: opts.Transport,
+			Retries:   opts.Retries,
+			Timeout:   opts.Timeout,
+			UserAgent: opts.UserAgent,
+			Logger:    opts.Logger,
+		}),
+		insecure: opts.Insecure,
+		jobs:     opts.Jobs,
+		logger:   opts.Logger,
+	}
+}
+
+func (r *Remote) orDefault() *Remote {
+	if r == nil {
+		return NewRemote(RemoteOptions{})
+	}
+	return r
+}
+
+// Requests is how many HTTP requests were sent through r so far.
+func (r *Remote) Requests() int64 { return r.client.Requests() }

@@ -1,0 +1,246 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/crane-bake/crane-bake/internal/layout"
+	"github.com/crane-bake/crane-bake/internal/registry"
+)
+
+// target is a place that an image is published to: a repository with any number
+// of tags, an image layout, or an archive.
+type target interface {
+	String() string
+	// lead is the target of the same registry that blobs are mounted from;
+	// nil where this one gets its own.
+	lead() *repositoryTarget
+	// has makes the target hold the blob without moving its bytes, and says
+	// how; "" where that is not possible.
+	has(ctx context.Context, b *blob) (Means, error)
+	upload(ctx context.Context, c registry.Content) error
+	// child stores the manifest of one platform.
+	child(ctx context.Context, desc v1.Descriptor, raw []byte) error
+	// publish makes the image visible under every tag and returns the
+	// locations where it is.
+	publish(ctx context.Context, a *assembled) ([]string, error)
+	// locations is what was asked for.
+	locations() []Location
+	abort()
+}
+
+// newTargets makes a target for each repository and file among the locations.
+func newTargets(remote *Remote, locations []string) ([]target, error) {
+	repositories := map[string]*repositoryTarget{}
+	leads := map[string]*repositoryTarget{}
+	files := map[string]*fileTarget{}
+	var targets []target
+	abort := func() {
+		for _, t := range targets {
+			t.abort()
+		}
+	}
+	for _, s := range locations {
+		loc, err := ParseLocation(s, remote.insecure)
+		if err == nil && loc.registry() {
+			if _, byDigest := loc.ref.(name.Digest); byDigest {
+				err = usagef("destination %q: an image is published under a tag, not under a digest", s)
+			}
+		}
+		if err != nil {
+			abort()
+			return nil, err
+		}
+		if loc.registry() {
+			repo := loc.ref.Context()
+			t, ok := repositories[repo.Name()]
+			if !ok {
+				t = &repositoryTarget{repo: remote.client.Repository(repo), first: leads[repo.RegistryStr()]}
+				if t.first == nil {
+					leads[repo.RegistryStr()] = t
+				}
+				repositories[repo.Name()] = t
+				targets = append(targets, t)
+			}
+			t.add(loc)
+			continue
+		}
+		t, ok := files[loc.transport+":"+loc.path]
+		if !ok {
+			if t, err = newFileTarget(loc); err != nil {
+				abort()
+				return nil, &sideError{"destination " + loc.String(), err}
+			}
+			files[loc.transport+":"+loc.path] = t
+			targets = append(targets, t)
+		}
+		t.add(loc)
+	}
+	return targets, nil
+}
+
+// repositoryTarget publishes to one repository of a registry.
+type repositoryTarget struct {
+	repo  *registry.Repository
+	first *repositoryTarget // of the same registry, or nil
+	tags  []Location
+}
+
+func (t *repositoryTarget) add(loc Location) {
+	if !slices.Contains(t.tags, loc) {
+		t.tags = append(t.tags, loc)
+	}
+}
+
+func (t *repositoryTarget) String() string          { return familiar(t.repo.Name().Name()) }
+func (t *repositoryTarget) lead() *repositoryTarget { return t.first }
+func (t *repositoryTarget) abort()                  {}
+func (t *repositoryTarget) locations() []Location   { return t.tags }
+
+func (t *repositoryTarget) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &sideError{"destination " + t.String(), err}
+}
+
+// worthAsking is the size from which a blob of the bake is looked for before it
+// is sent.
+const worthAsking = 64 << 10
+
+func (t *repositoryTarget) has(ctx context.Context, b *blob) (Means, error) {
+	if !b.known {
+		return "", nil
+	}
+	if b.from != nil && registry.SameRegistry(b.from.Name(), t.repo.Name()) {
+		if b.base && b.from.Name().Name() == t.repo.Name().Name() {
+			return Reused, nil
+		}
+		mounted, err := t.repo.Mount(ctx, b.desc.Digest, b.from.Name())
+		if err != nil {
+			return "", t.wrap(err)
+		}
+		if mounted {
+			return Mounted, nil
+		}
+	}
+	if !b.base && b.desc.Size < worthAsking {
+		return "", nil
+	}
+	found, err := t.repo.HasBlob(ctx, b.desc.Digest)
+	if err != nil {
+		return "", t.wrap(err)
+	}
+	if found {
+		return Reused, nil
+	}
+	return "", nil
+}
+
+func (t *repositoryTarget) upload(ctx context.Context, c registry.Content) error {
+	return t.wrap(t.repo.Upload(ctx, c))
+}
+
+func (t *repositoryTarget) child(ctx context.Context, desc v1.Descriptor, raw []byte) error {
+	return t.wrap(t.repo.PutManifest(ctx, desc.Digest.String(), desc.MediaType, raw))
+}
+
+func (t *repositoryTarget) publish(ctx context.Context, a *assembled) ([]string, error) {
+	var published []string
+	for _, tag := range t.tags {
+		if err := t.repo.PutManifest(ctx, tag.ref.Identifier(), a.desc.MediaType, a.raw); err != nil {
+			return published, t.wrap(err)
+		}
+		published = append(published, tag.String())
+	}
+	return published, nil
+}
+
+// fileTarget publishes to an image layout or an archive.
+type fileTarget struct {
+	writer layout.Writer
+	first  Location
+	all    []Location
+}
+
+func newFileTarget(loc Location) (*fileTarget, error) {
+	t := &fileTarget{first: loc}
+	var err error
+	switch loc.transport {
+	case transportOCI:
+		t.writer, err = layout.CreateDir(loc.path)
+	default:
+		t.writer, err = layout.CreateArchive(loc.path, loc.transport == transportDockerArchive)
+	}
+	return t, err
+}
+
+func (t *fileTarget) add(loc Location) {
+	if !slices.Contains(t.all, loc) {
+		t.all = append(t.all, loc)
+	}
+}
+
+// tags is the tags that the image gets; a location without one adds none.
+func (t *fileTarget) tags() []string {
+	var tags []string
+	for _, loc := range t.all {
+		if loc.tag != "" {
+			tags = append(tags, loc.tag)
+		}
+	}
+	return tags
+}
+
+func (t *fileTarget) String() string          { return t.first.transport + ":" + t.first.path }
+func (t *fileTarget) lead() *repositoryTarget { return nil }
+func (t *fileTarget) abort()                  { t.writer.Abort() }
+func (t *fileTarget) locations() []Location   { return t.all }
+
+func (t *fileTarget) has(_ context.Context, b *blob) (Means, error) {
+	if b.known && t.writer.Has(b.desc.Digest) {
+		return Reused, nil
+	}
+	return "", nil
+}
+
+func (t *fileTarget) upload(ctx context.Context, c registry.Content) error {
+	rc, err := c.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	got, err := t.writer.Put(ctx, rc)
+	if err != nil {
+		return &sideError{"destination " + t.String(), err}
+	}
+	if want, known := c.Descriptor(); !known || want.Digest != got.Digest {
+		return fmt.Errorf("%w: wrote %s", ErrIntegrity, got.Digest)
+	}
+	return nil
+}
+
+func (t *fileTarget) child(ctx context.Context, _ v1.Descriptor, raw []byte) error {
+	return t.upload(ctx, registry.Bytes(raw))
+}
+
+func (t *fileTarget) publish(ctx context.Context, a *assembled) ([]string, error) {
+	if err := t.child(ctx, a.desc, a.raw); err != nil {
+		return nil, err
+	}
+	image := layout.Image{Top: a.desc}
+	for _, img := range a.images {
+		image.Manifests = append(image.Manifests, layout.Manifest{Config: img.manifest.Config, Layers: img.manifest.Layers})
+	}
+	if err := t.writer.Commit(image, t.tags()); err != nil {
+		return nil, &sideError{"destination " + t.String(), err}
+	}
+	return []string{t.String()}, nil
+}

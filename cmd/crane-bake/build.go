@@ -1,0 +1,195 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crane-bake/crane-bake/bake"
+)
+
+func buildCommand() *command {
+	b := &build{}
+	return &command{
+		name: "build", group: groupBake, args: "[NAME...]",
+		short: "Bake an engine image and publish it",
+		long: `
+Reads ./bake.yaml, or the files that the flags name, adds them to the engine
+image as layers, binds them in its environment, and publishes the result. Flags
+win over the file. NAMEs choose bakes of a fleet file.
+
+  crane-bake build -t registry.example.com/team/scorer:v1
+  crane-bake build -m model.py3 -s input=input.avsc --stream 0=rest.json \\
+      -b fastscore/engine:1.10 -t oci:out:v1
+
+Standard output holds one line for each published image, REPO@sha256:….`,
+		flags: b.register,
+		run:   b.run,
+	}
+}
+
+// build is the flags of one build.
+type build struct {
+	what   specFlags
+	remote remoteFlags
+	report reportFlags
+
+	dryRun, noCheck, strict bool
+}
+
+func (b *build) register(fs *pflag.FlagSet) {
+	b.what.register(fs)
+	fs.BoolVar(&b.dryRun, "dry-run", false, "show what would be baked and moved; write nothing")
+	fs.BoolVar(&b.noCheck, "no-check", false, "bake in spite of the check's findings")
+	fs.BoolVar(&b.strict, "strict", false, "let warnings of the check stop the bake")
+	b.report.register(fs)
+	b.remote.register(fs)
+}
+
+func (b *build) run(ctx context.Context, env *environment, names []string) error {
+	if b.noCheck && b.strict {
+		return errUsage("build: --no-check and --strict exclude each other")
+	}
+	if err := b.report.check(); err != nil {
+		return err
+	}
+	created, err := sourceDateEpoch(env)
+	if err != nil {
+		return err
+	}
+	host := newHostFS()
+	defer host.close()
+	bakes, err := b.what.specs(env, host, names)
+	if err != nil {
+		return err
+	}
+	remote, err := b.remote.remote(env)
+	if err != nil {
+		return err
+	}
+	out, err := b.report.open(env.stdout)
+	if err != nil {
+		return err
+	}
+	for i := range bakes {
+		bakes[i].Spec.Created = created
+		if len(bakes[i].Spec.Tags) == 0 && !b.dryRun {
+			return withHint(errUsage("build: no destination"), "name one with --tag, or under tags in the bake file")
+		}
+	}
+	if len(bakes) == 1 {
+		report, err := b.one(ctx, env, remote, bakes[0].Spec)
+		if err != nil {
+			return err
+		}
+		return errors.Join(out.add(report), out.close())
+	}
+	return b.fleet(ctx, env, remote, bakes, out)
+}
+
+// one bakes one spec.
+func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, spec bake.Spec) (*bake.Report, error) {
+	plan, err := bake.NewPlan(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	if !b.remote.quiet {
+		printFindings(env.stderr, plan.Findings(), b.remote.verbose)
+	}
+	if !b.noCheck {
+		if err := plan.Verdict(b.strict); err != nil {
+			return nil, err
+		}
+	}
+	if b.dryRun {
+		budget, err := plan.DryRun(ctx, remote)
+		if err != nil {
+			return nil, err
+		}
+		printBudget(env.stderr, plan, budget)
+		return budget, nil
+	}
+	show, err := b.remote.newProgress(env)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	report, err := plan.Bake(ctx, remote, bake.Options{NoCheck: true, Progress: show.event})
+	show.stop()
+	if err == nil && !b.remote.quiet {
+		printDone(env.stderr, report, time.Since(start))
+	}
+	return report, err
+}
+
+// atOnce is how many bakes of a fleet run side by side.
+const atOnce = 4
+
+// fleet bakes many specs over one remote. A bake that fails is one line, and
+// does not stop the others.
+func (b *build) fleet(ctx context.Context, env *environment, remote *bake.Remote, bakes []namedSpec, out *reportWriter) error {
+	type result struct {
+		report *bake.Report
+		err    error
+		done   chan struct{}
+	}
+	results := make([]result, len(bakes))
+	for i := range results {
+		results[i].done = make(chan struct{})
+	}
+	quiet := *b
+	quiet.remote.progress = "none"
+	quiet.remote.quiet = true
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	go func() {
+		for i, one := range bakes {
+			g.Go(func() error {
+				defer close(results[i].done)
+				results[i].report, results[i].err = quiet.one(ctx, env, remote, one.Spec)
+				return nil
+			})
+		}
+	}()
+	failed := 0
+	for i, one := range bakes {
+		<-results[i].done
+		err := results[i].err
+		if err == nil {
+			err = out.add(results[i].report)
+		}
+		if err != nil {
+			failed++
+			printError(env.stderr, fmt.Errorf("%s: %w", one.Name, err))
+		}
+	}
+	if err := out.close(); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d bakes failed", failed, len(bakes))
+	}
+	return nil
+}
+
+// sourceDateEpoch is the time of reproducible-builds.org's variable, or the
+// zero time without it.
+func sourceDateEpoch(env *environment) (time.Time, error) {
+	text, ok := env.lookup("SOURCE_DATE_EPOCH")
+	if !ok || text == "" {
+		return time.Time{}, nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || seconds < 0 || seconds > 1<<33 {
+		return time.Time{}, withHint(errUsage("SOURCE_DATE_EPOCH=%s is no time", text), "give seconds since 1970-01-01, such as the output of git log -1 --format=%%ct")
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}

@@ -1,0 +1,117 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/bake/bakefile"
+)
+
+// The exit codes that scripts rely on.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitFindings    = 3
+	exitDenied      = 4
+	exitNotFound    = 5
+	exitIntegrity   = 6
+	exitConflict    = 7
+	exitUnavailable = 8
+	exitInterrupted = 130
+)
+
+// errReported ends the program with exit 1 after everything was said.
+var errReported = errors.New("reported")
+
+func exitCode(ctx context.Context, err error) int {
+	var check *bake.CheckError
+	var file *bakefile.Error
+	switch {
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.Is(err, bake.ErrUsage), errors.As(err, &file):
+		return exitUsage
+	case errors.As(err, &check):
+		return exitFindings
+	case errors.Is(err, bake.ErrIntegrity), errors.Is(err, bake.ErrChanged):
+		return exitIntegrity
+	case errors.Is(err, bake.ErrConflict):
+		return exitConflict
+	case errors.Is(err, bake.ErrDenied):
+		return exitDenied
+	case errors.Is(err, bake.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		return exitNotFound
+	case errors.Is(err, bake.ErrUnavailable):
+		return exitUnavailable
+	}
+	return exitFailed
+}
+
+// cliError is an error of the command line, with a hint where there is a
+// remedy.
+type cliError struct {
+	err  error
+	hint string
+}
+
+func (e *cliError) Error() string { return e.err.Error() }
+func (e *cliError) Unwrap() error { return e.err }
+
+// usageError is what bake.ErrUsage is to the flags and arguments.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string        { return e.text }
+func (e *usageError) Is(target error) bool { return target == bake.ErrUsage }
+
+func errUsage(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+func withHint(err error, format string, args ...any) error {
+	return &cliError{err, fmt.Sprintf(format, args...)}
+}
+
+// printError writes an error as one line, then its hint.
+func printError(w io.Writer, err error) {
+	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	if errors.Is(err, context.Canceled) {
+		text = "interrupted"
+	}
+	fmt.Fprintf(w, "crane-bake: %s\n", text)
+	if h := hint(err); h != "" {
+		fmt.Fprintf(w, "  %s\n", h)
+	}
+}
+
+// hint is a remedy for err, or "".
+func hint(err error) string {
+	var own *cliError
+	if errors.As(err, &own) && own.hint != "" {
+		return own.hint
+	}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
+		return "the registry speaks plain HTTP: add --insecure if that is meant"
+	case strings.Contains(text, "certificate signed by unknown authority"):
+		return "name the registry's certificate authority with --ca-file"
+	case errors.Is(err, bake.ErrDenied) && strings.Contains(text, "405"):
+		return "the registry is read-only, or it is no registry"
+	case errors.Is(err, bake.ErrDenied):
+		return "log in (docker login, podman login) or name the credentials with --authfile; check that the account may do this"
+	case errors.Is(err, bake.ErrUnavailable):
+		return "the registry may recover: try again, or raise --retries"
+	case errors.Is(err, bake.ErrChanged):
+		return "a file was written to during the bake: bake again when it is at rest"
+	}
+	return ""
+}

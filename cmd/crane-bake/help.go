@@ -1,0 +1,86 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+func helpCommand() *command {
+	return &command{
+		name: "help", group: groupOther, args: "[COMMAND]",
+		short: "Show what a command does",
+		run: func(_ context.Context, env *environment, args []string) error {
+			if len(args) == 0 {
+				printOverview(env.stdout)
+				return nil
+			}
+			all := commands()
+			i := slices.IndexFunc(all, func(c *command) bool { return c.name == args[0] })
+			if i < 0 {
+				return errUsage("help: unknown command %q", args[0])
+			}
+			all[i].printHelp(env.stdout)
+			return nil
+		},
+	}
+}
+
+func printOverview(w io.Writer) {
+	fmt.Fprint(w, `crane-bake bakes models, schemas and streams into engine images without Docker.
+
+Usage: crane-bake COMMAND [flags] [arguments]
+
+`)
+	group := ""
+	for _, c := range commands() {
+		if c.group != group {
+			group = c.group
+			fmt.Fprintf(w, "%s\n", group)
+		}
+		fmt.Fprintf(w, "  %-12s%s\n", c.name, c.short)
+	}
+	fmt.Fprint(w, `
+An image is REGISTRY/REPO[:TAG][@DIGEST], oci:DIR[:TAG], oci-archive:FILE[:TAG] or
+docker-archive:FILE[:REPO:TAG].
+
+Try it, offline: crane-bake demo
+`)
+}
+
+// nearest is the candidate that s was likely meant to be, or "".
+func nearest(s string, candidates []string) string {
+	best, distance := "", max(len(s)/3, 1)+1
+	for _, c := range candidates {
+		if d := editDistance(strings.ToLower(s), c); d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}
+
+// editDistance is Levenshtein's.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

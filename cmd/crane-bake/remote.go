@@ -1,0 +1,165 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/config/types"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/spf13/pflag"
+
+	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/internal/registry"
+)
+
+// remoteFlags are the flags of every command that reaches a registry.
+type remoteFlags struct {
+	insecure                  bool
+	caFile, certFile, keyFile string
+	authFile                  string
+	retries                   int
+	timeout                   time.Duration
+	jobs                      int
+	progress                  string
+	quiet, verbose            bool
+	logFormat                 string
+}
+
+func (f *remoteFlags) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.insecure, "insecure", false, "allow plain HTTP and unverified certificates beyond loopback hosts")
+	fs.StringVar(&f.caFile, "ca-file", "", "trust the certificate authorities in this PEM `file` too")
+	fs.StringVar(&f.certFile, "cert-file", "", "client certificate, a PEM `file`")
+	fs.StringVar(&f.keyFile, "key-file", "", "key of the client certificate, a PEM `file`")
+	fs.StringVar(&f.authFile, "authfile", "", "`file` with registry credentials, instead of Docker's and Podman's")
+	fs.IntVar(&f.retries, "retries", registry.DefaultRetries, "how often to repeat a request after a passing failure")
+	fs.DurationVar(&f.timeout, "timeout", registry.DefaultTimeout, "give up an attempt in which no byte moved for so long")
+	fs.IntVar(&f.jobs, "jobs", 8, "how many blobs to move at once")
+	fs.StringVar(&f.progress, "progress", "auto", "how to show progress: auto, tty, plain or none")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but results and errors")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log retries and fallbacks")
+	fs.StringVar(&f.logFormat, "log-format", "text", "format of the log: text or json")
+}
+
+// remote makes the way to registries that the flags ask for.
+func (f *remoteFlags) remote(env *environment) (*bake.Remote, error) {
+	if f.retries < 0 || f.jobs < 1 || f.timeout <= 0 {
+		return nil, errUsage("--retries must not be negative; --jobs and --timeout must be positive")
+	}
+	logger, err := f.logger(env.stderr)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := f.transport()
+	if err != nil {
+		return nil, err
+	}
+	keychain := authn.Keychain(authn.DefaultKeychain)
+	if f.authFile != "" {
+		if keychain, err = fileKeychain(f.authFile); err != nil {
+			return nil, err
+		}
+	}
+	retries := f.retries
+	if retries == 0 {
+		retries = -1 // 0 is the library's default
+	}
+	return bake.NewRemote(bake.RemoteOptions{
+		Keychain:  keychain,
+		Transport: transport,
+		Insecure:  f.insecure,
+		Retries:   retries,
+		Timeout:   f.timeout,
+		Jobs:      f.jobs,
+		UserAgent: "crane-bake/" + version(),
+		Logger:    logger,
+	}), nil
+}
+
+func (f *remoteFlags) logger(w io.Writer) (*slog.Logger, error) {
+	if f.logFormat != "text" && f.logFormat != "json" {
+		return nil, errUsage("--log-format %q: want text or json", f.logFormat)
+	}
+	if !f.verbose || f.quiet {
+		return slog.New(slog.DiscardHandler), nil
+	}
+	opts := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if f.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, opts)), nil
+}
+
+func (f *remoteFlags) transport() (http.RoundTripper, error) {
+	t := registry.NewTransport()
+	if t.TLSClientConfig == nil {
+		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	t.TLSClientConfig.InsecureSkipVerify = f.insecure
+	if f.caFile != "" {
+		pem, err := os.ReadFile(f.caFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading --ca-file: %w", err)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, errUsage("--ca-file %s holds no certificate in PEM form", f.caFile)
+		}
+		t.TLSClientConfig.RootCAs = pool
+	}
+	if f.certFile != "" || f.keyFile != "" {
+		cert, err := tls.LoadX509KeyPair(f.certFile, f.keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the client certificate: %w", err)
+		}
+		t.TLSClientConfig.Certificates = []tls.Certificate{cert}
+	}
+	return t, nil
+}
+
+// authFileKeychain finds credentials in one file of Docker's format.
+type authFileKeychain struct{ file *configfile.ConfigFile }
+
+func fileKeychain(name string) (authn.Keychain, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading --authfile: %w", err)
+	}
+	defer f.Close()
+	file := configfile.New(name)
+	if err := file.LoadFromReader(f); err != nil {
+		return nil, fmt.Errorf("reading --authfile %s: %w", name, err)
+	}
+	return authFileKeychain{file}, nil
+}
+
+func (k authFileKeychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
+	for _, key := range []string{target.String(), target.RegistryStr()} {
+		if key == "index.docker.io" {
+			key = authn.DefaultAuthKey
+		}
+		cfg, err := k.file.GetAuthConfig(key)
+		if err != nil {
+			return nil, err
+		}
+		if cfg != (types.AuthConfig{}) && cfg != (types.AuthConfig{ServerAddress: cfg.ServerAddress}) {
+			return authn.FromConfig(authn.AuthConfig{
+				Username: cfg.Username, Password: cfg.Password, Auth: cfg.Auth,
+				IdentityToken: cfg.IdentityToken, RegistryToken: cfg.RegistryToken,
+			}), nil
+		}
+	}
+	return authn.Anonymous, nil
+}

@@ -1,0 +1,111 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package layout
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"time"
+)
+
+// TarFS is the regular files of an uncompressed tar by name, each read in
+// place.
+type TarFS struct {
+	file    *os.File
+	members map[string]member
+}
+
+type member struct {
+	offset, size int64
+}
+
+// OpenTar lists the tar in the file name; nothing is unpacked.
+func OpenTar(name string) (*TarFS, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	t := &TarFS{file: f, members: map[string]member{}}
+	if err := t.list(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return t, nil
+}
+
+func (t *TarFS) list() error {
+	var magic [4]byte
+	if _, err := t.file.ReadAt(magic[:], 0); err != nil {
+		return errors.New("not a tar archive")
+	}
+	if magic[0] == 0x1f && magic[1] == 0x8b || string(magic[:]) == "\x28\xb5\x2f\xfd" {
+		return errors.New("the archive is compressed; decompress it first")
+	}
+	r := tar.NewReader(t.file)
+	links := map[string]string{}
+	for {
+		hdr, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("not a tar archive: %w", err)
+		}
+		name := path.Clean(hdr.Name)
+		switch hdr.Typeflag {
+		case tar.TypeReg:
+			// archive/tar does not read ahead of a member's content.
+			offset, err := t.file.Seek(0, io.SeekCurrent)
+			if err != nil {
+				return err
+			}
+			t.members[name] = member{offset, hdr.Size}
+		case tar.TypeSymlink:
+			// docker save before 25 links layers that repeat.
+			links[name] = path.Join(path.Dir(name), hdr.Linkname)
+		case tar.TypeLink:
+			links[name] = path.Clean(hdr.Linkname)
+		}
+	}
+	for name, to := range links {
+		if m, ok := t.members[to]; ok {
+			t.members[name] = m
+		}
+	}
+	return nil
+}
+
+// Close closes the tar.
+func (t *TarFS) Close() error { return t.file.Close() }
+
+// Open opens the regular file name.
+func (t *TarFS) Open(name string) (fs.File, error) {
+	m, ok := t.members[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &tarFile{io.NewSectionReader(t.file, m.offset, m.size), path.Base(name)}, nil
+}
+
+type tarFile struct {
+	*io.SectionReader
+	name string
+}
+
+func (f *tarFile) Stat() (fs.FileInfo, error) { return tarFileInfo{f}, nil }
+func (f *tarFile) Close() error               { return nil }
+
+type tarFileInfo struct{ f *tarFile }
+
+func (i tarFileInfo) Name() string       { return i.f.name }
+func (i tarFileInfo) Size() int64        { return i.f.SectionReader.Size() }
+func (i tarFileInfo) Mode() fs.FileMode  { return 0o444 }
+func (i tarFileInfo) ModTime() time.Time { return time.Time{} }
+func (i tarFileInfo) IsDir() bool        { return false }
+func (i tarFileInfo) Sys() any           { return nil }

@@ -1,0 +1,146 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package registry moves blobs and manifests to and from registries that speak
+// the OCI distribution spec, in few round trips.
+//
+// A Client is made for one run. It pings a registry once however many
+// repositories are used, keeps one token for each set of scopes, and remembers
+// what a registry turned out not to support. Requests that fail for a passing
+// reason are sent again, uploads from their beginning: contents are therefore
+// given as functions that open them anew. Everything read is verified against
+// its digest and size.
+package registry
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// Options configure a Client; the zero value works.
+type Options struct {
+	// Keychain finds credentials; nil is anonymous.
+	Keychain authn.Keychain
+	// Transport carries the requests; nil is a transport like that of
+	// go-containerregistry with enough idle connections for parallel uploads.
+	Transport http.RoundTripper
+	// Retries is how often a request is sent again after a passing failure;
+	// 0 is DefaultRetries, negative is never.
+	Retries int
+	// Timeout ends an attempt in which no byte moved for so long; 0 is
+	// DefaultTimeout.
+	Timeout time.Duration
+	// UserAgent names the program to registries.
+	UserAgent string
+	// Logger hears of retries and fallbacks; nil discards.
+	Logger *slog.Logger
+}
+
+// Defaults of Options.
+const (
+	DefaultRetries = 4
+	DefaultTimeout = 60 * time.Second
+)
+
+// A Client talks to any number of registries for one run.
+type Client struct {
+	opts     Options
+	wire     http.RoundTripper // counts what reaches the network
+	requests atomic.Int64
+
+	mu    sync.Mutex
+	hosts map[string]*host
+}
+
+// New returns a client that has contacted nothing yet.
+func New(opts Options) *Client {
+	if opts.Keychain == nil {
+		opts.Keychain = authn.NewMultiKeychain()
+	}
+	if opts.Transport == nil {
+		opts.Transport = NewTransport()
+	}
+	switch {
+	case opts.Retries == 0:
+		opts.Retries = DefaultRetries
+	case opts.Retries < 0:
+		opts.Retries = 0
+	}
+	if opts.Timeout <= 0 {
+		opts.Timeout = DefaultTimeout
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &Client{opts: opts, hosts: map[string]*host{}}
+	c.wire = transport.NewUserAgent(countRequests{opts.Transport, &c.requests}, opts.UserAgent)
+	return c
+}
+
+// NewTransport returns a transport that keeps enough connections for the
+// parallel requests of a push; the standard library keeps two a host.
+func NewTransport() *http.Transport {
+	t := remote.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 32
+	t.MaxIdleConns = 128
+	// An idle answer is ended by the client's own timeout, which hears of
+	// bytes that still move.
+	t.ResponseHeaderTimeout = 0
+	t.WriteBufferSize = 64 << 10
+	t.ReadBufferSize = 64 << 10
+	return t
+}
+
+// Requests is how many HTTP requests were sent so far, pings, token requests
+// and repeated attempts included.
+func (c *Client) Requests() int64 { return c.requests.Load() }
+
+// Repository returns the repository repo as this client sees it.
+func (c *Client) Repository(repo name.Repository) *Repository {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := repo.RegistryStr()
+	h, ok := c.hosts[key]
+	if !ok {
+		h = &host{client: c, registry: repo.Registry, ways: map[string]*way{}}
+		c.hosts[key] = h
+	}
+	return &Repository{host: h, name: repo}
+}
+
+// A Repository is one repository of a registry.
+type Repository struct {
+	host *host
+	name name.Repository
+}
+
+// Name is the repository's name.
+func (r *Repository) Name() name.Repository { return r.name }
+
+// countRequests counts the requests that reach the network.
+type countRequests struct {
+	inner http.RoundTripper
+	n     *atomic.Int64
+}
+
+func (t countRequests) RoundTrip(req *http.Request) (*http.Response, error) {
+	t.n.Add(1)
+	return t.inner.RoundTrip(req)
+}
+
+// Ping asks the registry of r for its authentication scheme, so that a later
+// request need not. It fails where the registry cannot be reached.
+func (r *Repository) Ping(ctx context.Context) error {
+	return r.host.client.retry(ctx, func(ctx context.Context) error {
+		return r.host.ping(ctx)
+	})
+}

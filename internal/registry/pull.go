@@ -1,0 +1,230 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// MaxManifest is the largest manifest that is read: the distribution spec asks
+// registries to take at least 4 MiB, and they take little more.
+const MaxManifest = 8 << 20
+
+// acceptManifests is every kind of manifest that a registry may answer with.
+var acceptManifests = strings.Join([]string{
+	string(types.OCIImageIndex), string(types.OCIManifestSchema1),
+	string(types.DockerManifestList), string(types.DockerManifestSchema2),
+	string(types.DockerManifestSchema1Signed), string(types.DockerManifestSchema1),
+}, ",")
+
+func (r *Repository) pullScopes() []string {
+	return []string{r.name.Scope(transport.PullScope)}
+}
+
+// Manifest reads the manifest that the tag or digest ref names, and verifies
+// it against the digest that was asked for or that the registry stated.
+func (r *Repository) Manifest(ctx context.Context, ref string) (v1.Descriptor, []byte, error) {
+	var desc v1.Descriptor
+	var raw []byte
+	err := r.host.client.retry(ctx, func(ctx context.Context) error {
+		res, err := r.host.send(ctx, request{
+			op:     fmt.Sprintf("reading manifest %s of %s", ref, r.name),
+			method: http.MethodGet,
+			url:    r.url("manifests/"+ref, nil),
+			scopes: r.pullScopes(),
+			header: http.Header{"Accept": {acceptManifests}},
+			expect: []int{http.StatusOK},
+		})
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		raw, err = io.ReadAll(io.LimitReader(res.Body, MaxManifest+1))
+		if err != nil {
+			return &Error{Op: fmt.Sprintf("reading manifest %s of %s", ref, r.name), Err: err}
+		}
+		desc, err = r.describe(ref, res.Header, raw)
+		return err
+	})
+	return desc, raw, err
+}
+
+// describe makes the descriptor of a manifest and checks it against its
+// digests.
+func (r *Repository) describe(ref string, header http.Header, raw []byte) (v1.Descriptor, error) {
+	if len(raw) > MaxManifest {
+		return v1.Descriptor{}, fmt.Errorf("manifest %s of %s is larger than %d bytes", ref, r.name, MaxManifest)
+	}
+	digest, size, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	for _, want := range []string{ref, header.Get("Docker-Content-Digest")} {
+		if h, err := v1.NewHash(want); err == nil && h.Algorithm == digest.Algorithm && h != digest {
+			return v1.Descriptor{}, fmt.Errorf("manifest %s of %s: %w: got %s, want %s", ref, r.name, ErrIntegrity, digest, h)
+		}
+	}
+	mediaType := types.MediaType(header.Get("Content-Type"))
+	var stated struct {
+		MediaType types.MediaType `json:"mediaType"`
+	}
+	if json.Unmarshal(raw, &stated) == nil && stated.MediaType != "" {
+		mediaType = stated.MediaType
+	}
+	return v1.Descriptor{MediaType: mediaType, Size: size, Digest: digest}, nil
+}
+
+// Head asks for the digest of the manifest that ref names without reading it.
+func (r *Repository) Head(ctx context.Context, ref string) (v1.Hash, error) {
+	var digest v1.Hash
+	err := r.host.client.retry(ctx, func(ctx context.Context) error {
+		res, err := r.host.send(ctx, request{
+			op:     fmt.Sprintf("looking for manifest %s of %s", ref, r.name),
+			method: http.MethodHead,
+			url:    r.url("manifests/"+ref, nil),
+			scopes: r.pullScopes(),
+			header: http.Header{"Accept": {acceptManifests}},
+			expect: []int{http.StatusOK},
+		})
+		if err != nil {
+			return err
+		}
+		finish(res)
+		digest, err = v1.NewHash(res.Header.Get("Docker-Content-Digest"))
+		return err
+	})
+	return digest, err
+}
+
+// HasBlob reports whether the repository holds the blob.
+func (r *Repository) HasBlob(ctx context.Context, digest v1.Hash) (bool, error) {
+	found := false
+	err := r.host.client.retry(ctx, func(ctx context.Context) error {
+		res, err := r.host.send(ctx, request{
+			op:     fmt.Sprintf("looking for blob %s in %s", digest, r.name),
+			method: http.MethodHead,
+			url:    r.url("blobs/"+digest.String(), nil),
+			scopes: r.pullScopes(),
+			expect: []int{http.StatusOK, http.StatusNotFound},
+		})
+		if err != nil {
+			return err
+		}
+		finish(res)
+		found = res.StatusCode == http.StatusOK
+		return nil
+	})
+	return found, err
+}
+
+// Blob opens the blob that desc describes. What is read is verified against
+// desc's size and digest when it ends, and a broken connection is taken up
+// again where it broke.
+func (r *Repository) Blob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
+	b := &blobReader{ctx: ctx, repo: r, desc: desc}
+	if err := r.host.client.retry(ctx, func(context.Context) error { return b.open() }); err != nil {
+		return nil, err
+	}
+	return Verify(b, desc)
+}
+
+// blobReader reads a blob over as many connections as it takes.
+type blobReader struct {
+	ctx      context.Context // of the read as a whole, as io.Reader has none
+	repo     *Repository
+	desc     v1.Descriptor
+	body     io.ReadCloser
+	at       int64
+	attempts int
+}
+
+func (b *blobReader) op() string {
+	return fmt.Sprintf("reading blob %s of %s", b.desc.Digest, b.repo.name)
+}
+
+// open asks for the blob from b.at on.
+func (b *blobReader) open() error {
+	req := request{
+		op:     b.op(),
+		method: http.MethodGet,
+		url:    b.repo.url("blobs/"+b.desc.Digest.String(), nil),
+		scopes: b.repo.pullScopes(),
+		expect: []int{http.StatusOK},
+	}
+	if b.at > 0 {
+		req.header = http.Header{"Range": {"bytes=" + strconv.FormatInt(b.at, 10) + "-"}}
+		req.expect = append(req.expect, http.StatusPartialContent)
+	}
+	res, err := b.repo.host.send(b.ctx, req)
+	if err != nil {
+		return err
+	}
+	if b.at > 0 && res.StatusCode == http.StatusOK {
+		// The registry does not do ranges: pass over what is known already.
+		if _, err := io.CopyN(io.Discard, res.Body, b.at); err != nil {
+			res.Body.Close()
+			return &Error{Op: b.op(), Err: err}
+		}
+	}
+	b.body = res.Body
+	return nil
+}
+
+func (b *blobReader) Read(p []byte) (int, error) {
+	for {
+		n, err := b.body.Read(p)
+		b.at += int64(n)
+		if n > 0 {
+			b.attempts = 0
+		}
+		if err == nil || n > 0 || (err == io.EOF && b.at >= b.desc.Size) {
+			return n, err
+		}
+		if b.ctx.Err() != nil {
+			return 0, context.Cause(b.ctx)
+		}
+		if b.attempts++; b.attempts > b.repo.host.client.opts.Retries {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return 0, &Error{Op: b.op(), Err: err}
+		}
+		b.body.Close()
+		b.repo.host.client.opts.Logger.Info("reading on", "blob", b.desc.Digest, "from", b.at, "because", err)
+		if err := b.repo.host.client.retry(b.ctx, func(context.Context) error { return b.open() }); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (b *blobReader) Close() error { return b.body.Close() }
+
+// SmallBlob reads a blob of at most limit bytes, such as an image's config.
+func (r *Repository) SmallBlob(ctx context.Context, desc v1.Descriptor, limit int64) ([]byte, error) {
+	if desc.Size > limit {
+		return nil, fmt.Errorf("blob %s of %s has %d bytes, more than %d", desc.Digest, r.name, desc.Size, limit)
+	}
+	rc, err := r.Blob(ctx, desc)
+	if err != nil {
+		return nil, err
+	}
+	defer rc.Close()
+	return io.ReadAll(rc)
+}
+
+// SameRegistry reports whether both repositories live on one registry, so
+// that blobs can be mounted from one into the other.
+func SameRegistry(a, b name.Repository) bool { return a.RegistryStr() == b.RegistryStr() }

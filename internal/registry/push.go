@@ -1,0 +1,289 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Content is a blob to upload.
+type Content struct {
+	// Open opens the bytes, from the start, once for each attempt.
+	Open func(ctx context.Context) (io.ReadCloser, error)
+	// Descriptor is the blob's digest and size. It reports false while they
+	// are unknown: then it is called again after the bytes were read to their
+	// end, and must know.
+	Descriptor func() (v1.Descriptor, bool)
+}
+
+// Bytes is the content that b holds.
+func Bytes(b []byte) Content {
+	digest, size, err := v1.SHA256(bytes.NewReader(b))
+	return Content{
+		Open: func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(b)), err
+		},
+		Descriptor: func() (v1.Descriptor, bool) { return v1.Descriptor{Digest: digest, Size: size}, true },
+	}
+}
+
+// smallUpload is the largest blob that is sent along with the request that
+// opens its upload. A registry that does not do that answers 202 and the bytes
+// travel again, which for so few costs less than a round trip.
+const smallUpload = 64 << 10
+
+func (r *Repository) pushScopes() []string {
+	return []string{r.name.Scope(transport.PushScope)}
+}
+
+// Upload puts a blob into the repository. A blob of unknown digest is streamed
+// while it is made and hashed (PATCH with chunked transfer coding); any other
+// takes one PUT. It does not ask first whether the blob is there: see HasBlob.
+func (r *Repository) Upload(ctx context.Context, c Content) error {
+	return r.host.client.retry(ctx, func(ctx context.Context) error {
+		desc, known := c.Descriptor()
+		if !known {
+			return r.uploadStream(ctx, c)
+		}
+		err := r.uploadKnown(ctx, c, desc)
+		if err != nil && (statusOf(err) == http.StatusNotFound || passing(err)) {
+			// The answer may have been lost, not the blob.
+			if has, herr := r.HasBlob(ctx, desc.Digest); herr == nil && has {
+				return nil
+			}
+		}
+		if lostUpload(err) {
+			return &Error{Op: fmt.Sprintf("uploading blob to %s", r.name), Err: errors.New("the registry lost the upload session")}
+		}
+		return err
+	})
+}
+
+// lostUpload reports that the registry no longer knows the upload session: a
+// new one may succeed (a registry of several replicas, or one restarted).
+func lostUpload(err error) bool {
+	var answer *transport.Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	for _, d := range answer.Errors {
+		if d.Code == transport.BlobUploadUnknownErrorCode {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Repository) uploadKnown(ctx context.Context, c Content, desc v1.Descriptor) error {
+	var location url.URL
+	var err error
+	if desc.Size <= smallUpload && !r.host.noMonolithicPost.Load() {
+		var done bool
+		if location, done, err = r.postBlob(ctx, c, desc); err != nil || done {
+			return err
+		}
+		r.host.noMonolithicPost.Store(true)
+	} else if location, err = r.openUpload(ctx); err != nil {
+		return err
+	}
+	body, err := openSource(ctx, c)
+	if err != nil {
+		return err
+	}
+	return r.commitUpload(ctx, location, desc, body, desc.Size)
+}
+
+// openUpload begins an upload session (distribution spec, end-4a).
+func (r *Repository) openUpload(ctx context.Context) (url.URL, error) {
+	res, err := r.host.send(ctx, request{
+		op:     fmt.Sprintf("opening an upload to %s", r.name),
+		method: http.MethodPost,
+		url:    r.url("blobs/uploads/", nil),
+		scopes: r.pushScopes(),
+		body:   http.NoBody,
+		expect: []int{http.StatusAccepted},
+	})
+	if err != nil {
+		return url.URL{}, err
+	}
+	finish(res)
+	return location(res)
+}
+
+// postBlob sends the blob with the request that opens its upload (end-4b). It
+// reports false with the session's location where the registry only opened
+// one.
+func (r *Repository) postBlob(ctx context.Context, c Content, desc v1.Descriptor) (url.URL, bool, error) {
+	body, err := openSource(ctx, c)
+	if err != nil {
+		return url.URL{}, false, err
+	}
+	res, err := r.host.send(ctx, request{
+		op:     fmt.Sprintf("uploading blob %s to %s", desc.Digest, r.name),
+		method: http.MethodPost,
+		url:    r.url("blobs/uploads/", url.Values{"digest": {desc.Digest.String()}}),
+		scopes: r.pushScopes(),
+		header: http.Header{"Content-Type": {"application/octet-stream"}},
+		body:   body,
+		size:   desc.Size,
+		expect: []int{http.StatusCreated, http.StatusAccepted},
+	})
+	if err != nil {
+		return url.URL{}, false, err
+	}
+	finish(res)
+	if res.StatusCode == http.StatusCreated {
+		return url.URL{}, true, nil
+	}
+	at, err := location(res)
+	return at, false, err
+}
+
+// uploadStream sends a blob whose digest is known only after its last byte.
+func (r *Repository) uploadStream(ctx context.Context, c Content) error {
+	at, err := r.openUpload(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := openSource(ctx, c)
+	if err != nil {
+		return err
+	}
+	res, err := r.host.send(ctx, request{
+		op:     fmt.Sprintf("uploading a blob to %s", r.name),
+		method: http.MethodPatch,
+		url:    at,
+		scopes: r.pushScopes(),
+		header: http.Header{"Content-Type": {"application/octet-stream"}},
+		body:   body,
+		size:   -1,
+		expect: []int{http.StatusAccepted, http.StatusNoContent, http.StatusCreated},
+	})
+	if err != nil {
+		return err
+	}
+	finish(res)
+	if at, err = location(res); err != nil {
+		return err
+	}
+	desc, known := c.Descriptor()
+	if !known {
+		return fmt.Errorf("uploading a blob to %s: its digest is unknown after its end", r.name)
+	}
+	return r.commitUpload(ctx, at, desc, http.NoBody, 0)
+}
+
+// commitUpload ends an upload session with its last bytes and its digest
+// (end-6).
+func (r *Repository) commitUpload(ctx context.Context, at url.URL, desc v1.Descriptor, body io.ReadCloser, size int64) error {
+	query := at.Query()
+	query.Set("digest", desc.Digest.String())
+	at.RawQuery = query.Encode()
+	res, err := r.host.send(ctx, request{
+		op:     fmt.Sprintf("uploading blob %s to %s", desc.Digest, r.name),
+		method: http.MethodPut,
+		url:    at,
+		scopes: r.pushScopes(),
+		header: http.Header{"Content-Type": {"application/octet-stream"}},
+		body:   body,
+		size:   size,
+		expect: []int{http.StatusCreated, http.StatusNoContent, http.StatusOK},
+	})
+	if err != nil {
+		return err
+	}
+	finish(res)
+	return nil
+}
+
+// Mount makes the repository share a blob of another one of the same registry
+// (end-11). It reports false where the registry would not: because it does not
+// mount, because the source does not hold the blob, or because the caller may
+// not read the source.
+func (r *Repository) Mount(ctx context.Context, digest v1.Hash, from name.Repository) (bool, error) {
+	if _, refused := r.host.noMount.Load(from.RepositoryStr()); refused {
+		return false, nil
+	}
+	mounted := false
+	err := r.host.client.retry(ctx, func(ctx context.Context) error {
+		res, err := r.host.send(ctx, request{
+			op:     fmt.Sprintf("mounting blob %s from %s into %s", digest, from, r.name),
+			method: http.MethodPost,
+			url: r.url("blobs/uploads/", url.Values{
+				"mount": {digest.String()}, "from": {from.RepositoryStr()},
+			}),
+			scopes: append(r.pushScopes(), from.Scope(transport.PullScope)),
+			body:   http.NoBody,
+			expect: []int{http.StatusCreated, http.StatusAccepted},
+		})
+		switch status := statusOf(err); {
+		case err == nil:
+			finish(res)
+			mounted = res.StatusCode == http.StatusCreated
+			return nil
+		case status == http.StatusUnauthorized, status == http.StatusForbidden,
+			status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+			// The refusal may be the token server's, of the combined scopes.
+			r.host.client.opts.Logger.Info("mount refused", "from", from, "to", r.name, "because", err)
+			return nil
+		default:
+			return err
+		}
+	})
+	if err == nil && !mounted {
+		r.host.noMount.Store(from.RepositoryStr(), struct{}{})
+	}
+	return mounted, err
+}
+
+// PutManifest stores a manifest under a tag or its digest.
+func (r *Repository) PutManifest(ctx context.Context, ref string, mediaType types.MediaType, raw []byte) error {
+	return r.host.client.retry(ctx, func(ctx context.Context) error {
+		res, err := r.host.send(ctx, request{
+			op:     fmt.Sprintf("writing manifest %s to %s", ref, r.name),
+			method: http.MethodPut,
+			url:    r.url("manifests/"+ref, nil),
+			scopes: r.pushScopes(),
+			header: http.Header{"Content-Type": {string(mediaType)}},
+			body:   io.NopCloser(bytes.NewReader(raw)),
+			size:   int64(len(raw)),
+			expect: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted},
+		})
+		if err != nil {
+			return err
+		}
+		finish(res)
+		return nil
+	})
+}
+
+// location is where an upload session goes on; it may be relative.
+func location(res *http.Response) (url.URL, error) {
+	loc := res.Header.Get("Location")
+	u, err := res.Request.URL.Parse(loc)
+	if err != nil || loc == "" {
+		return url.URL{}, fmt.Errorf("the registry opened an upload at no valid location: %q", loc)
+	}
+	return *u, nil
+}
+
+// openSource opens c and marks its failures as the source's.
+func openSource(ctx context.Context, c Content) (io.ReadCloser, error) {
+	rc, err := c.Open(ctx)
+	if err != nil {
+		return nil, &sourceError{err}
+	}
+	return rc, nil
+}

@@ -1,0 +1,58 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Verify returns a reader of rc that ends in io.EOF only where exactly the
+// bytes that desc describes were read; anything else is an error that wraps
+// ErrIntegrity.
+func Verify(rc io.ReadCloser, desc v1.Descriptor) (io.ReadCloser, error) {
+	v := &verifier{ReadCloser: rc, desc: desc}
+	switch desc.Digest.Algorithm {
+	case "sha256":
+		v.hash = sha256.New()
+	case "sha512":
+		v.hash = sha512.New()
+	default:
+		rc.Close()
+		return nil, fmt.Errorf("digest %q: unknown algorithm", desc.Digest)
+	}
+	return v, nil
+}
+
+type verifier struct {
+	io.ReadCloser
+	desc v1.Descriptor
+	hash hash.Hash
+	n    int64
+}
+
+func (v *verifier) Read(p []byte) (int, error) {
+	n, err := v.ReadCloser.Read(p)
+	v.hash.Write(p[:n])
+	v.n += int64(n)
+	if v.n > v.desc.Size {
+		return n, fmt.Errorf("blob %s: %w: more than its %d bytes", v.desc.Digest, ErrIntegrity, v.desc.Size)
+	}
+	if err != io.EOF {
+		return n, err
+	}
+	if v.n < v.desc.Size {
+		return n, fmt.Errorf("blob %s: %w: %d of its %d bytes", v.desc.Digest, ErrIntegrity, v.n, v.desc.Size)
+	}
+	if got := hex.EncodeToString(v.hash.Sum(nil)); got != v.desc.Digest.Hex {
+		return n, fmt.Errorf("blob %s: %w: got %s", v.desc.Digest, ErrIntegrity, got)
+	}
+	return n, io.EOF
+}
