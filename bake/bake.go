@@ -65,8 +65,8 @@ func (p *Plan) Bake(ctx context.Context, remote *Remote, opts Options) (*Report,
 		}
 	}
 	remote = remote.orDefault()
-	open := func(ctx context.Context) (*Image, error) {
-		base, err := Open(ctx, p.spec.Base, remote, p.platforms...)
+	open := func(ctx context.Context, pub *publisher) (*Image, error) {
+		base, err := openBase(ctx, p.spec.Base, remote, p.platforms, func(images int) { pub.reserve(ctx, images) })
 		if err != nil {
 			return nil, err
 		}
@@ -90,13 +90,16 @@ type PublishOptions struct {
 // manifests are everywhere before the first tag moves. A nil remote is
 // anonymous.
 func Publish(ctx context.Context, img *Image, remote *Remote, opts PublishOptions, tags ...string) (*Report, error) {
-	open := func(context.Context) (*Image, error) { return img, nil }
+	open := func(ctx context.Context, pub *publisher) (*Image, error) {
+		pub.reserve(ctx, len(img.base.images))
+		return img, nil
+	}
 	report, _, err := publish(ctx, img.plan, open, remote.orDefault(), tags, opts.Progress)
 	return report, err
 }
 
 // publish moves the layers of plan while open finds the base, then the rest.
-func publish(ctx context.Context, plan *Plan, open func(context.Context) (*Image, error), remote *Remote, tags []string, progress func(Event)) (*Report, *Image, error) {
+func publish(ctx context.Context, plan *Plan, open func(context.Context, *publisher) (*Image, error), remote *Remote, tags []string, progress func(Event)) (*Report, *Image, error) {
 	pub, err := newPublisher(remote, tags, progress)
 	if err != nil {
 		return nil, nil, err
@@ -113,7 +116,7 @@ func publish(ctx context.Context, plan *Plan, open func(context.Context) (*Image
 	})
 	g.Go(func() error {
 		var err error
-		if img, err = open(gctx); err != nil {
+		if img, err = open(gctx, pub); err != nil {
 			return err
 		}
 		g.Go(func() error { return pub.base(gctx, img.base) })

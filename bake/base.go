@@ -28,6 +28,9 @@ type Base struct {
 	images   []*baseImage
 	notes    []string
 	source   imageSource
+
+	// expect is told how many images will be read, as soon as that is known.
+	expect func(images int)
 }
 
 // baseImage is one platform of a Base.
@@ -55,12 +58,15 @@ type imageSource interface {
 // multi-platform image it reads the platforms that satisfy one of platforms,
 // or all without any. Everything read is verified against its digest.
 func Open(ctx context.Context, ref string, remote *Remote, platforms ...v1.Platform) (*Base, error) {
-	remote = remote.orDefault()
+	return openBase(ctx, ref, remote.orDefault(), platforms, func(int) {})
+}
+
+func openBase(ctx context.Context, ref string, remote *Remote, platforms []v1.Platform, expect func(images int)) (*Base, error) {
 	loc, err := ParseLocation(ref, remote.insecure)
 	if err != nil {
 		return nil, err
 	}
-	b := &Base{location: loc}
+	b := &Base{location: loc, expect: expect}
 	if b.source, err = openSource(ctx, loc, remote); err == nil {
 		if err = b.read(ctx, platforms); err != nil {
 			b.source.Close()
@@ -120,6 +126,7 @@ func (b *Base) read(ctx context.Context, platforms []v1.Platform) error {
 		b.index = raw
 		return b.readIndex(ctx, raw, platforms)
 	case desc.MediaType.IsImage():
+		b.expect(1)
 		img, err := b.readImage(ctx, desc, raw)
 		if err != nil {
 			return err
@@ -137,9 +144,9 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 	if err := json.Unmarshal(raw, &index); err != nil {
 		return fmt.Errorf("reading its index: %w", err)
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(defaultJobs)
-	images := make([]*baseImage, len(index.Manifests))
+	// Index entries by their place; those that are left out stay nil.
+	chosen := make([]*v1.Descriptor, len(index.Manifests))
+	n := 0
 	for i, desc := range index.Manifests {
 		switch {
 		case isAttestation(desc):
@@ -153,13 +160,24 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 		case desc.Platform != nil && !wanted(*desc.Platform, platforms):
 			continue
 		}
+		chosen[i] = &desc
+		n++
+	}
+	b.expect(n)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(defaultJobs)
+	images := make([]*baseImage, len(index.Manifests))
+	for i, desc := range chosen {
+		if desc == nil {
+			continue
+		}
 		g.Go(func() error {
 			got, raw, err := b.source.manifest(ctx, desc.Digest.String())
 			if err != nil {
 				return err
 			}
 			desc.Size = got.Size
-			images[i], err = b.readImage(ctx, desc, raw)
+			images[i], err = b.readImage(ctx, *desc, raw)
 			return err
 		})
 	}

@@ -72,6 +72,17 @@ func (p *publisher) abort() {
 	}
 }
 
+// reserve opens upload sessions for the configs, which are made last.
+func (p *publisher) reserve(ctx context.Context, images int) {
+	for _, t := range p.targets {
+		if r, ok := t.(*repositoryTarget); ok {
+			for range images {
+				r.repo.Reserve(ctx)
+			}
+		}
+	}
+}
+
 // layers puts the bake's own layers, which need no base.
 func (p *publisher) layers(ctx context.Context, layers []*bakedLayer) error {
 	g, ctx := errgroup.WithContext(ctx)

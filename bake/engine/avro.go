@@ -5,6 +5,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -130,33 +131,27 @@ func (p *avroParser) reference(v jsonpos.Value, name, namespace string) *schema 
 			return s
 		}
 	}
-	f := s03.says("type %s is undefined", quote(name))
-	switch name {
-	case "record", "enum", "fixed", "array", "map":
-		f = f.hint(`a type with parts stands in an object of its own: {"type": {"type": %q, …}}`, name)
-	default:
-		known := slices.Clone(primitives)
-		for declared := range p.names {
-			known = append(known, declared)
-		}
-		slices.Sort(known)
-		f = f.hint("%s", didYouMean(avroAlias(name), known, "declare it before its first use; names of other files are not visible"))
-	}
-	p.report(v, f)
+	p.report(v, s03.says("type %s is undefined", quote(name)).hint("%s", p.undefinedHint(name)))
 	return nil
 }
 
-// avroAlias is the Avro name of a type that other languages name otherwise.
-func avroAlias(name string) string {
+// undefinedHint says what to write instead of an unknown type name.
+func (p *avroParser) undefinedHint(name string) string {
+	switch name {
+	case "record", "enum", "fixed", "array", "map":
+		return fmt.Sprintf(`a type with parts stands in an object of its own: {"type": {"type": %q, …}}`, name)
+	}
 	for _, alias := range [...][2]string{
-		{"str", "string"}, {"text", "string"}, {"varchar", "string"}, {"integer", "int"}, {"int32", "int"}, {"int64", "long"},
-		{"number", "double"}, {"float32", "float"}, {"float64", "double"}, {"bool", "boolean"}, {"none", "null"}, {"object", "record"},
+		{"str", "string"}, {"text", "string"}, {"integer", "int"}, {"int32", "int"}, {"int64", "long"}, {"number", "double"},
+		{"float32", "float"}, {"float64", "double"}, {"bool", "boolean"}, {"none", "null"},
 	} {
 		if strings.EqualFold(alias[0], name) {
-			return alias[1] + "\x00" // no candidate, but nearest to its name
+			return fmt.Sprintf("Avro calls it %q", alias[1])
 		}
 	}
-	return name
+	known := slices.AppendSeq(slices.Clone(primitives), maps.Keys(p.names))
+	slices.Sort(known)
+	return didYouMean(name, known, "declare it before its first use; names of other files are not visible")
 }
 
 // declaredLater parses a declaration that stands elsewhere in the document.

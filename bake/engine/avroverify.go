@@ -5,7 +5,7 @@ package engine
 
 import (
 	"bytes"
-	"encoding/json"
+	"fmt"
 	"strconv"
 
 	"github.com/hamba/avro/v2"
@@ -15,85 +15,69 @@ import (
 // defaults and wrappers, which it judges otherwise than engines do. Each call
 // has its own cache: the default one leaks names from file to file.
 func (s *schema) verify() error {
-	var b bytes.Buffer
-	s.write(&b, make(map[string]bool))
-	_, err := avro.ParseBytesWithCache(b.Bytes(), "", &avro.SchemaCache{})
+	w := &avroWriter{aliases: make(map[string]string)}
+	w.write(s)
+	_, err := avro.ParseBytesWithCache(w.out.Bytes(), "", &avro.SchemaCache{})
 	return err
 }
 
-// write writes the type in its shortest form, names in full.
-func (s *schema) write(b *bytes.Buffer, seen map[string]bool) {
+// avroWriter writes a type in its shortest form. Its names stand for the full
+// names of the document, so that no namespace has to be found again.
+type avroWriter struct {
+	out     bytes.Buffer
+	aliases map[string]string // by full name
+}
+
+func (w *avroWriter) write(s *schema) {
+	alias, declared := w.aliases[s.name]
 	switch {
-	case isPrimitive(s.kind) || seen[s.name] && s.name != "":
-		name := s.name
-		if name == "" {
-			name = s.kind
-		}
-		writeString(b, name)
+	case isPrimitive(s.kind):
+		fmt.Fprintf(&w.out, "%q", s.kind)
 		return
 	case s.kind == "union":
-		b.WriteByte('[')
-		for i, branch := range s.branches {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			branch.write(b, seen)
-		}
-		b.WriteByte(']')
+		w.list(len(s.branches), func(i int) { w.write(s.branches[i]) })
+		return
+	case declared:
+		fmt.Fprintf(&w.out, "%q", alias)
 		return
 	}
-	b.WriteString(`{"type":`)
-	writeString(b, s.kind)
+	fmt.Fprintf(&w.out, `{"type":%q`, s.kind)
 	if s.name != "" {
-		seen[s.name] = true
-		b.WriteString(`,"name":`)
-		writeString(b, s.name)
+		alias = "T" + strconv.Itoa(len(w.aliases))
+		w.aliases[s.name] = alias
+		fmt.Fprintf(&w.out, `,"name":%q`, alias)
 	}
 	switch s.kind {
 	case "record":
-		b.WriteString(`,"fields":[`)
-		for i, f := range s.fields {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString(`{"name":`)
-			writeString(b, f.name)
-			b.WriteString(`,"type":`)
-			f.typ.write(b, seen)
-			b.WriteByte('}')
-		}
-		b.WriteByte(']')
+		w.out.WriteString(`,"fields":`)
+		w.list(len(s.fields), func(i int) {
+			fmt.Fprintf(&w.out, `{"name":%q,"type":`, s.fields[i].name)
+			w.write(s.fields[i].typ)
+			w.out.WriteByte('}')
+		})
 	case "enum":
-		b.WriteString(`,"symbols":[`)
-		for i, symbol := range s.symbols {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			writeString(b, symbol)
-		}
-		b.WriteByte(']')
+		w.out.WriteString(`,"symbols":`)
+		w.list(len(s.symbols), func(i int) { fmt.Fprintf(&w.out, "%q", s.symbols[i]) })
 	case "fixed":
-		b.WriteString(`,"size":` + strconv.FormatInt(s.size, 10))
+		fmt.Fprintf(&w.out, `,"size":%d`, s.size)
 	case "array":
-		b.WriteString(`,"items":`)
-		s.element.write(b, seen)
+		w.out.WriteString(`,"items":`)
+		w.write(s.element)
 	case "map":
-		b.WriteString(`,"values":`)
-		s.element.write(b, seen)
+		w.out.WriteString(`,"values":`)
+		w.write(s.element)
 	}
-	b.WriteByte('}')
+	w.out.WriteByte('}')
 }
 
-// writeString writes a name; names that are legal need no escape, but a name
-// is written before it is judged.
-func writeString(b *bytes.Buffer, s string) {
-	if legalNames(s) {
-		b.WriteString(`"` + s + `"`)
-		return
+// list writes an array of n elements.
+func (w *avroWriter) list(n int, element func(i int)) {
+	w.out.WriteByte('[')
+	for i := range n {
+		if i > 0 {
+			w.out.WriteByte(',')
+		}
+		element(i)
 	}
-	text, err := json.Marshal(s)
-	if err != nil {
-		text = []byte(`""`)
-	}
-	b.Write(text)
+	w.out.WriteByte(']')
 }

@@ -26,7 +26,11 @@ func (c *counter) Write(p []byte) (int, error) {
 // better when greater than 1, "size" when less.
 func BenchmarkResolve(b *testing.B) {
 	const size = 64 << 20
-	for name, data := range map[string][]byte{"jsonl": words(8, size), "noise": noise(size)} {
+	for _, name := range []string{"jsonl", "noise"} {
+		data := noise(size)
+		if name == "jsonl" {
+			data = words(8, size)
+		}
 		for _, opts := range []layer.Options{{Level: 1}, {Level: 2}, {Level: 6}, {Algorithm: "zstd"}, {Algorithm: "none"}} {
 			b.Run(fmt.Sprintf("%s/%s:%d", name, opts.Algorithm, opts.Level), func(b *testing.B) {
 				var peer, packed counter
@@ -85,10 +89,11 @@ func BenchmarkSmall(b *testing.B) {
 // BenchmarkArchive lists an archive and makes a layer of it.
 func BenchmarkArchive(b *testing.B) {
 	parts := []part{{"f", 0, 0o644, string(words(10, 8<<20))}}
-	for file, data := range archivesOf(b, parts...) {
+	all := archivesOf(b, parts...)
+	for _, file := range []string{"a.zip", "a.tar", "a.tar.gz", "a.tar.zst"} {
 		b.Run(file, func(b *testing.B) {
 			b.SetBytes(8 << 20)
-			fsys := fstest.MapFS{file: {Data: data}}
+			fsys := fstest.MapFS{file: {Data: all[file]}}
 			for b.Loop() {
 				_, entries, err := list(fsys, file, "x")
 				if err != nil {

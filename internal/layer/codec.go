@@ -23,10 +23,15 @@ const (
 
 // These settings decide the bytes of every layer: a change changes digests.
 const (
+	// On two cores, level 1 is about three times as fast as the standard
+	// library's level 1, and 2 to 9 % smaller. Levels above 2 lose more speed
+	// than they save bytes for a push.
 	gzipLevel     = 1
 	gzipBlockSize = 512 << 10
 	zstdLevel     = 3
-	zstdWindow    = 4 << 20
+	// An encoder keeps a window and its tables in memory: 7 to 11 MiB up to
+	// level 9, 40 MiB from level 10 on.
+	zstdWindow = 4 << 20
 )
 
 // gzipBlocks is how many blocks are compressed at a time. It bounds the memory

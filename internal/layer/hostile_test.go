@@ -7,10 +7,15 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/crane-bake/crane-bake/internal/layer"
 )
@@ -65,24 +70,27 @@ func TestHostileMembers(t *testing.T) {
 	}
 }
 
-func TestHostileZip(t *testing.T) {
-	patched := func(change func(h *zip.FileHeader)) []byte {
-		var b bytes.Buffer
-		w := zip.NewWriter(&b)
-		h := &zip.FileHeader{Name: "f", CompressedSize64: 1, UncompressedSize64: 1}
-		change(h)
-		raw, err := w.CreateRaw(h)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := raw.Write([]byte("1")); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
+// rawZip is an archive of one member of one byte, with a header of any kind.
+func rawZip(t *testing.T, change func(h *zip.FileHeader)) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	h := &zip.FileHeader{Name: "f", CompressedSize64: 1, UncompressedSize64: 1}
+	change(h)
+	raw, err := w.CreateRaw(h)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if _, err := raw.Write([]byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestHostileZip(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(h *zip.FileHeader)
@@ -99,7 +107,7 @@ func TestHostileZip(t *testing.T) {
 		}, "symbolic link with a target of 5000 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := list(fstest.MapFS{"a.zip": {Data: patched(tt.change)}}, "a.zip", "x")
+			_, _, err := list(fstest.MapFS{"a.zip": {Data: rawZip(t, tt.change)}}, "a.zip", "x")
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -167,32 +175,62 @@ func TestDamagedZipMember(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	bomb := part{"bomb", 0, 0o644, strings.Repeat("\x00", 70<<20)}
 	three := []part{{"a", 0, 0o644, "111"}, {"b", 0, 0o644, "222"}, {"c", 0, 0o644, "333"}}
 	for _, tt := range []struct {
-		name   string
-		parts  []part
 		limits layer.Limits
 		want   string
-		tar    string // want of .tar, which does not compress
 	}{
-		{"entries", three, layer.Limits{Entries: 2}, "has more than 2 members", "has more than 2 members"},
-		{"bytes", three, layer.Limits{Bytes: 8}, "unpacks to more than 8 bytes", "unpacks to more than 8 bytes"},
-		{"ratio", []part{bomb}, layer.Limits{Ratio: 100}, "unpacks to more than 100 times its size", ""},
-		{"defaults", []part{bomb}, layer.Limits{}, "unpacks to more than 1000 times its size", ""},
-		{"high ratio", []part{bomb}, layer.Limits{Ratio: 1 << 20}, "", ""},
+		{layer.Limits{Entries: 2}, "has more than 2 members"},
+		{layer.Limits{Entries: 3}, ""},
+		{layer.Limits{Bytes: 8}, "unpacks to more than 8 bytes"},
+		{layer.Limits{Bytes: 1 << 20, Ratio: 1}, ""}, // too small for a ratio
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			for file, data := range archivesOf(t, tt.parts...) {
-				want := tt.want
-				if file == "a.tar" {
-					want = tt.tar
-				}
-				_, _, err := layer.Archive(t.Context(), fstest.MapFS{file: {Data: data}}, file, "x", tt.limits)
-				if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-					t.Errorf("%s: got %v, want %q", file, err, want)
-				}
+		for file, data := range archivesOf(t, three...) {
+			_, _, err := layer.Archive(t.Context(), fstest.MapFS{file: {Data: data}}, file, "x", tt.limits)
+			if msg := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(msg, tt.want) {
+				t.Errorf("%s, %+v: got %v, want %q", file, tt.limits, err, tt.want)
 			}
-		})
+		}
+	}
+}
+
+func TestRatioLimit(t *testing.T) {
+	const size = 65 << 20
+	var packed, padded bytes.Buffer
+	z, err := zstd.NewWriter(&packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(z)
+	err = w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "bomb", Size: size})
+	_, cerr := io.CopyN(w, zeros{}, size)
+	if err = errors.Join(err, cerr, w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	// A small tar, and after it more zeros than there may be.
+	z.Reset(&padded)
+	_, err = z.Write(tarOf(t))
+	_, cerr = io.CopyN(z, zeros{}, size)
+	if err = errors.Join(err, cerr, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	lying := rawZip(t, func(h *zip.FileHeader) { h.UncompressedSize64 = size })
+	for _, tt := range []struct {
+		file  string
+		data  []byte
+		ratio int64
+		want  string
+	}{
+		{"a.tar.zst", packed.Bytes(), 0, "unpacks to more than 1000 times its size"},
+		{"a.tar.zst", packed.Bytes(), 1 << 20, ""},
+		{"a.tar.zst", padded.Bytes(), 0, "unpacks to more than 1000 times its size"},
+		{"a.zip", lying, 0, "unpacks to more than 1000 times its size"},
+		{"a.zip", lying, 1 << 20, ""},
+	} {
+		fsys := fstest.MapFS{tt.file: {Data: tt.data}}
+		_, _, err := layer.Archive(t.Context(), fsys, tt.file, "x", layer.Limits{Ratio: tt.ratio})
+		if msg := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(msg, tt.want) {
+			t.Errorf("%s, ratio %d: got %v, want %q", tt.file, tt.ratio, err, tt.want)
+		}
 	}
 }

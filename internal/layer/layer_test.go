@@ -7,111 +7,19 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"math/rand/v2"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/fstest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/crane-bake/crane-bake/internal/layer"
 )
-
-// words is text of n bytes that compresses like a data file.
-func words(seed uint64, n int) []byte {
-	r := rand.New(rand.NewPCG(seed, 0))
-	var b bytes.Buffer
-	for b.Len() < n {
-		fmt.Fprintf(&b, "{\"id\":%d,\"label\":\"l%d\",\"score\":%.5f}\n", r.IntN(1<<30), r.IntN(50), r.Float64())
-	}
-	return b.Bytes()[:n]
-}
-
-// noise is n bytes that don't compress.
-func noise(n int) []byte {
-	b := make([]byte, n)
-	rand.NewChaCha8([32]byte{7}).Read(b)
-	return b
-}
-
-// tree is a file system with something of everything.
-func tree() fstest.MapFS {
-	when := time.Date(2024, 2, 29, 12, 0, 0, 7, time.UTC)
-	return fstest.MapFS{
-		"model.py":                         {Data: []byte("def action(x):\n    yield x\n"), Mode: 0o640, ModTime: when},
-		"bin/run.sh":                       {Data: []byte("#!/bin/sh\n"), Mode: 0o700, ModTime: when},
-		"big.jsonl":                        {Data: words(1, 1_700_000), Mode: 0o644, ModTime: when},
-		"noise.bin":                        {Data: noise(700_000), Mode: 0o600, ModTime: when},
-		"nothing":                          {Mode: 0o644, ModTime: when},
-		"empty/inner":                      {Mode: fs.ModeDir | 0o700, ModTime: when},
-		"Zürich.txt":                       {Data: []byte("ü"), Mode: 0o644, ModTime: when},
-		"long/" + strings.Repeat("n", 120): {Data: []byte("long"), Mode: 0o644, ModTime: when},
-	}
-}
-
-func treeEntries(t testing.TB) layer.Entries {
-	t.Helper()
-	list, err := layer.Walk(tree(), ".", "assets")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sequence(list...)
-}
-
-func sequence(list ...layer.Entry) layer.Entries {
-	return func(yield func(layer.Entry, error) bool) {
-		for _, e := range list {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-// file is an entry whose content is open's.
-func file(name string, size int64, open func() io.Reader) layer.Entry {
-	return layer.Entry{
-		Name: name, Type: tar.TypeReg, Mode: 0o644, Size: size,
-		Open: func() (io.ReadCloser, error) { return io.NopCloser(open()), nil },
-	}
-}
-
-func fileOf(name string, data []byte) layer.Entry {
-	return file(name, int64(len(data)), func() io.Reader { return bytes.NewReader(data) })
-}
-
-func newLayer(t testing.TB, entries layer.Entries, opts layer.Options) *layer.Layer {
-	t.Helper()
-	l, err := layer.New(entries, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func digestOf(t testing.TB, l *layer.Layer) string {
-	t.Helper()
-	h, err := l.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h.Hex
-}
 
 var algorithms = []string{"gzip", "zstd", "none"}
 
@@ -293,119 +201,4 @@ func readAll(t *testing.T, open func() (io.ReadCloser, error)) []byte {
 		t.Fatal(err)
 	}
 	return data
-}
-
-func TestResolveSharesOnePass(t *testing.T) {
-	var passes atomic.Int32
-	l := newLayer(t, func(yield func(layer.Entry, error) bool) {
-		passes.Add(1)
-		yield(fileOf("f", words(3, 100_000)), nil)
-	}, layer.Options{})
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			if err := l.Resolve(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if n := passes.Load(); n != 1 {
-		t.Errorf("%d passes, want 1", n)
-	}
-}
-
-func TestResolveAfterFailure(t *testing.T) {
-	broken := errors.New("disk on fire")
-	fail := true
-	l := newLayer(t, func(yield func(layer.Entry, error) bool) {
-		if fail {
-			yield(layer.Entry{}, broken)
-			return
-		}
-		yield(fileOf("f", []byte("x")), nil)
-	}, layer.Options{})
-	if _, err := l.Digest(); !errors.Is(err, broken) {
-		t.Fatalf("got %v, want %v", err, broken)
-	}
-	if l.Resolved() {
-		t.Fatal("resolved by a failed pass")
-	}
-	fail = false
-	if got, err := l.Size(); err != nil || got == 0 {
-		t.Errorf("after the failure: size %d, %v", got, err)
-	}
-}
-
-func TestConcurrentPasses(t *testing.T) {
-	for _, algorithm := range algorithms {
-		t.Run(algorithm, func(t *testing.T) {
-			l := newLayer(t, treeEntries(t), layer.Options{Algorithm: algorithm})
-			sums := make([]string, 6)
-			var wg sync.WaitGroup
-			for i := range sums {
-				wg.Go(func() {
-					r, err := l.Open(t.Context())
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					defer r.Close()
-					data, err := io.ReadAll(r)
-					if err != nil {
-						t.Error(err)
-					}
-					sums[i] = sum(data)
-				})
-			}
-			wg.Wait()
-			want := slices.Repeat([]string{digestOf(t, l)}, len(sums))
-			if diff := cmp.Diff(want, sums); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-func TestOpenSettles(t *testing.T) {
-	l := newLayer(t, treeEntries(t), layer.Options{})
-	r, err := l.Open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !l.Resolved() {
-		t.Fatal("not resolved at the end of the stream")
-	}
-	want := v1.Hash{Algorithm: "sha256", Hex: sum(data)}
-	if got, err := l.Digest(); err != nil || got != want {
-		t.Errorf("digest %s, %v; want %s", got, err, want)
-	}
-	if err := r.Close(); err != nil {
-		t.Errorf("Close: %v", err)
-	}
-}
-
-func TestResolveWaiterCancelled(t *testing.T) {
-	started, finish := make(chan struct{}), make(chan struct{})
-	l := newLayer(t, func(yield func(layer.Entry, error) bool) {
-		close(started)
-		<-finish
-		yield(fileOf("f", nil), nil)
-	}, layer.Options{})
-	done := make(chan error)
-	go func() { done <- l.Resolve(t.Context()) }()
-	<-started
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := l.Resolve(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("waiter: %v, want %v", err, context.Canceled)
-	}
-	close(finish)
-	if err := <-done; err != nil {
-		t.Errorf("first caller: %v", err)
-	}
 }

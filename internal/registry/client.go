@@ -121,6 +121,9 @@ func (c *Client) Repository(repo name.Repository) *Repository {
 type Repository struct {
 	host *host
 	name name.Repository
+
+	mu       sync.Mutex
+	reserved []*reservation
 }
 
 // Name is the repository's name.

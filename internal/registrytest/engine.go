@@ -128,11 +128,13 @@ func BaseIndexOf(t testing.TB, o ImageOptions, platforms ...string) v1.ImageInde
 // the subject.
 func attestation(t testing.TB, subject v1.Hash) v1.Image {
 	t.Helper()
-	statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://slsa.dev/provenance/v0.2","subject":[{"digest":{"sha256":%q}}]}`, subject.Hex)
+	const predicate = "https://slsa.dev/provenance/v0.2"
+	statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v0.1","predicateType":%q,"subject":[{"digest":{"sha256":%q}}]}`,
+		predicate, subject.Hex)
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	img, err := mutate.Append(img, mutate.Addendum{
 		Layer:       static.NewLayer([]byte(statement), "application/vnd.in-toto+json"),
-		Annotations: map[string]string{"in-toto.io/predicate-type": "https://slsa.dev/provenance/v0.2"},
+		Annotations: map[string]string{"in-toto.io/predicate-type": predicate},
 	})
 	if err != nil {
 		t.Fatalf("making an attestation: %v", err)

@@ -140,7 +140,10 @@ func layer(o ImageOptions, i int) (data []byte, diffID string, err error) {
 	if _, err = z.Write(plain.Bytes()); err != nil {
 		return nil, "", err
 	}
-	return out.Bytes(), hash.String(), z.Close()
+	if err = z.Close(); err != nil {
+		return nil, "", err
+	}
+	return out.Bytes(), hash.String(), nil
 }
 
 func addEntry(w *tar.Writer, h tar.Header, content []byte) error {

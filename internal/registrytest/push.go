@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // Ref is the reference of REPO, REPO:TAG or REPO@DIGEST in the registry.
@@ -37,6 +39,21 @@ func (s *Server) Push(t testing.TB, repoTag string, img remote.Taggable) name.Di
 		t.Fatalf("pushing %s: %v", repoTag, err)
 	}
 	return ref.Context().Digest(desc.Digest.String())
+}
+
+// PushBlob stores a blob the way that Push stores an image.
+func (s *Server) PushBlob(t testing.TB, repo, content string) name.Digest {
+	t.Helper()
+	layer := static.NewLayer([]byte(content), types.OCILayer)
+	err := remote.WriteLayer(s.Ref(t, repo).Context(), layer, remote.WithContext(t.Context()), remote.WithTransport(backdoor{s}))
+	if err != nil {
+		t.Fatalf("pushing a blob to %s: %v", repo, err)
+	}
+	digest, err := layer.Digest()
+	if err != nil {
+		t.Fatalf("pushing a blob to %s: %v", repo, err)
+	}
+	return s.Ref(t, repo).Context().Digest(digest.String())
 }
 
 // A backdoor is a transport straight to the registry.

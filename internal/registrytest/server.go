@@ -67,8 +67,12 @@ type Server struct {
 	auth     *authority
 	journal  journal
 	tags     sync.Mutex // held by a PUT to a registry with immutable tags
-	stopping chan struct{}
+	grace    time.Duration
+	stopping chan struct{} // closed once grace is over
 }
+
+// defaultGrace is how long a request may outlive the test that sent it.
+const defaultGrace = 5 * time.Second
 
 // Start runs a registry until t ends. A request that is still being handled
 // then, a few seconds after the server stopped to accept more, fails the test.
@@ -78,7 +82,7 @@ func Start(t testing.TB, opts Options) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{opts: opts, registry: registry, stopping: make(chan struct{})}
+	s := &Server{opts: opts, registry: registry, grace: defaultGrace, stopping: make(chan struct{})}
 	s.http = httptest.NewUnstartedServer(s)
 	// Clients that try https first are not the test's business.
 	s.http.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -107,16 +111,13 @@ func Start(t testing.TB, opts Options) *Server {
 // Client is an HTTP client of the server's, which trusts its certificate.
 func (s *Server) Client() *http.Client { return s.http.Client() }
 
-// grace is how long a request may outlive the test that sent it.
-const grace = 5 * time.Second
-
 func (s *Server) stop(t testing.TB) {
 	closed := make(chan struct{})
 	go func() {
 		s.http.Close()
 		close(closed)
 	}()
-	timer := time.NewTimer(grace)
+	timer := time.NewTimer(s.grace)
 	defer timer.Stop()
 	select {
 	case <-closed:

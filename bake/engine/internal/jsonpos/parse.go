@@ -53,7 +53,7 @@ func (p *parser) document() *SyntaxError {
 	case len(src) >= 2 && (string(src[:2]) == "\xff\xfe" || string(src[:2]) == "\xfe\xff"):
 		return p.fail("is UTF-16, not UTF-8")
 	}
-	if i := invalidUTF8(src); i >= 0 {
+	if i := InvalidUTF8(src); i >= 0 {
 		p.pos = i
 		return p.fail("is not valid UTF-8")
 	}
@@ -71,7 +71,8 @@ func (p *parser) document() *SyntaxError {
 	return nil
 }
 
-func invalidUTF8(src []byte) int {
+// InvalidUTF8 is the offset of the first byte that is no UTF-8, or -1.
+func InvalidUTF8(src []byte) int {
 	if utf8.Valid(src) {
 		return -1
 	}

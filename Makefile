@@ -1,0 +1,33 @@
+# The commands of this repository. "make test" needs Go and, once, root or sudo
+# to install the programs that the end-to-end tests run against.
+
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT = mvdan.cc/gofumpt@v0.12.0
+
+.PHONY: build test test-unprivileged check demo bench peers
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/crane-bake ./cmd/crane-bake
+
+# Everything: unit tests, command line scripts, and the end-to-end tests
+# against real registries, image tools and a container runtime.
+test: peers
+	$(GO) test -race -shuffle=on ./...
+
+# The same tests as a user without privileges, HOME or a writable directory.
+test-unprivileged: peers
+	scripts/test-unprivileged
+
+check:
+	scripts/check "$(GOFUMPT)" "$(STATICCHECK)"
+
+demo:
+	$(GO) run ./cmd/crane-bake demo
+
+# Side by side with crane, on one registry behind a proxy that adds latency.
+bench: peers
+	$(GO) run ./internal/bench
+
+peers:
+	scripts/install-peers
