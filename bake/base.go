@@ -36,6 +36,7 @@ type Base struct {
 // baseImage is one platform of a Base.
 type baseImage struct {
 	desc     v1.Descriptor // as the index has it, or of the image itself
+	entry    object        // of the index; nil where there is none
 	platform v1.Platform
 	raw      []byte
 	manifest *v1.Manifest
@@ -144,6 +145,12 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 	if err := json.Unmarshal(raw, &index); err != nil {
 		return fmt.Errorf("reading its index: %w", err)
 	}
+	var raws struct {
+		Manifests []object `json:"manifests"`
+	}
+	if err := json.Unmarshal(raw, &raws); err != nil {
+		return fmt.Errorf("reading its index: %w", err)
+	}
 	// Index entries by their place; those that are left out stay nil.
 	chosen := make([]*v1.Descriptor, len(index.Manifests))
 	n := 0
@@ -177,8 +184,11 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 				return err
 			}
 			desc.Size = got.Size
-			images[i], err = b.readImage(ctx, *desc, raw)
-			return err
+			if images[i], err = b.readImage(ctx, *desc, raw); err != nil {
+				return err
+			}
+			images[i].entry = raws.Manifests[i]
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {

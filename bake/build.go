@@ -96,10 +96,24 @@ func (i *Image) assembleResolved() (*assembled, error) {
 }
 
 // toOCI reports whether an image of media type t becomes an OCI image as a
-// whole: Docker's types know neither zstd nor annotations.
+// whole.
 func (i *Image) toOCI(t types.MediaType) bool {
 	docker := t == types.DockerManifestSchema2 || t == types.DockerManifestList
-	return docker && (i.plan.spec.Compression.Algorithm == Zstd || len(i.plan.spec.Annotations) > 0)
+	return docker && i.plan.needsOCI() != ""
+}
+
+// needsOCI is the reason why the bake cannot have Docker's media types, or "".
+func (p *Plan) needsOCI() string {
+	switch {
+	case p.spec.Compression.Algorithm == Zstd:
+		return "Docker's have no zstd"
+	case len(p.spec.Annotations) > 0:
+		return "Docker's have no annotations"
+	case p.toLayout:
+		// Skopeo, Podman and Buildah find nothing else in a layout.
+		return "an OCI image layout holds OCI images"
+	}
+	return ""
 }
 
 func (i *Image) assembleImage(base *baseImage) (assembledImage, error) {
@@ -116,17 +130,22 @@ func (i *Image) assembleImage(base *baseImage) (assembledImage, error) {
 		return img, err
 	}
 	img.config = config
-	configDesc := base.manifest.Config
+	configType := base.manifest.Config.MediaType
 	if convert {
-		configDesc.MediaType = types.OCIConfigJSON
+		configType = types.OCIConfigJSON
 	}
-	if configDesc.Digest, configDesc.Size, err = v1.SHA256(bytes.NewReader(config)); err != nil {
+	out, configDesc := object{}, object{}
+	if err := json.Unmarshal(base.raw, &out); err != nil {
 		return img, err
 	}
-	configDesc.Data = nil
-
-	out := object{}
-	if err := json.Unmarshal(base.raw, &out); err != nil {
+	if err := out.get("config", &configDesc); err != nil {
+		return img, err
+	}
+	configDigest, configSize, err := v1.SHA256(bytes.NewReader(config))
+	if err != nil {
+		return img, err
+	}
+	if err := configDesc.describe(v1.Descriptor{MediaType: configType, Digest: configDigest, Size: configSize}); err != nil {
 		return img, err
 	}
 	var layers []json.RawMessage
@@ -148,6 +167,20 @@ func (i *Image) assembleImage(base *baseImage) (assembledImage, error) {
 	img.desc.Platform = base.desc.Platform
 	img.desc.Annotations = base.desc.Annotations
 	return img, json.Unmarshal(img.raw, &img.manifest)
+}
+
+// describe makes a descriptor of the base one of other content. What else it
+// says stays, except for where the old content was.
+func (o object) describe(desc v1.Descriptor) error {
+	delete(o, "data")
+	delete(o, "urls")
+	if err := o.set("mediaType", desc.MediaType); err != nil {
+		return err
+	}
+	if err := o.set("digest", desc.Digest); err != nil {
+		return err
+	}
+	return o.set("size", desc.Size)
 }
 
 // encodeManifest is out with the given members, and its descriptor.
@@ -265,9 +298,12 @@ func (i *Image) assembleIndex(images []assembledImage) (v1.Descriptor, []byte, e
 	if i.toOCI(mediaType) {
 		mediaType = types.OCIImageIndex
 	}
-	entries := make([]v1.Descriptor, len(images))
+	entries := make([]object, len(images))
 	for n, img := range images {
-		entries[n] = img.desc
+		entries[n] = maps.Clone(img.base.entry)
+		if err := entries[n].describe(img.desc); err != nil {
+			return v1.Descriptor{}, nil, err
+		}
 	}
 	var annotations map[string]string
 	if err := out.get("annotations", &annotations); err != nil {

@@ -25,6 +25,7 @@ type Plan struct {
 	platforms []v1.Platform
 	findings  []engine.Finding
 	layers    []*bakedLayer
+	toLayout  bool // a tag is in an OCI image layout
 }
 
 // NewPlan finds the files of spec, checks them against the engine contract,
@@ -43,6 +44,13 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 			return nil, usagef("platform %q: want OS/ARCH[/VARIANT]", s)
 		}
 		p.platforms = append(p.platforms, *platform)
+	}
+	for _, tag := range spec.Tags {
+		loc, err := ParseLocation(tag, true)
+		if err != nil {
+			return nil, err
+		}
+		p.toLayout = p.toLayout || loc.transport == transportOCI || loc.transport == transportOCIArchive
 	}
 	items, findings, err := list(ctx, spec)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -23,6 +24,7 @@ type publisher struct {
 	progress func(Event)
 	moving   chan struct{} // one token for each blob whose bytes move
 	asking   chan struct{} // one token for each blob that is mounted or looked for
+	archives chan struct{} // one token for the blob that goes to archives; see send
 	before   int64         // requests of the remote before this publish
 
 	mu       sync.Mutex
@@ -55,6 +57,7 @@ func newPublisher(remote *Remote, tags []string, progress func(Event)) (*publish
 		progress: progress,
 		moving:   make(chan struct{}, remote.jobs),
 		asking:   make(chan struct{}, maxAsking),
+		archives: make(chan struct{}, 1),
 		before:   remote.client.Requests(),
 	}
 	var err error
@@ -243,26 +246,43 @@ func (p *publisher) put(ctx context.Context, b *blob) error {
 
 // ask finds out whether t gets the blob without its bytes; "" is no.
 func (p *publisher) ask(ctx context.Context, t target, b *blob) (Means, error) {
-	select {
-	case p.asking <- struct{}{}:
-		defer func() { <-p.asking }()
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
+	if err := acquire(ctx, p.asking); err != nil {
+		return "", err
 	}
+	defer release(p.asking)
 	return t.has(ctx, b)
 }
+
+// acquire takes one of the tokens that tokens has room for.
+func acquire(ctx context.Context, tokens chan struct{}) error {
+	select {
+	case tokens <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func release(tokens chan struct{}) { <-tokens }
 
 // send moves the blob's bytes to the targets, read once for all of them.
 func (p *publisher) send(ctx context.Context, targets []target, b *blob) error {
 	if len(targets) == 0 {
 		return nil
 	}
-	select {
-	case p.moving <- struct{}{}:
-		defer func() { <-p.moving }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	// An archive takes one blob at a time, and a blob goes to all targets at
+	// the pace of the slowest: two blobs that each hold one of two archives
+	// would wait for each other for ever.
+	if slices.ContainsFunc(targets, target.oneAtATime) {
+		if err := acquire(ctx, p.archives); err != nil {
+			return err
+		}
+		defer release(p.archives)
 	}
+	if err := acquire(ctx, p.moving); err != nil {
+		return err
+	}
+	defer release(p.moving)
 	means := Uploaded
 	if b.base {
 		means = Copied

@@ -4,6 +4,7 @@
 package bake
 
 import (
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -79,7 +80,10 @@ func describeImage(img *Image, a *assembled) *Report {
 		Env:       map[string]string{},
 		Layers:    []ReportLayer{},
 		Findings:  img.plan.Findings(),
-		Notes:     img.base.Notes(),
+		Notes:     slices.Clone(img.base.Notes()),
+	}
+	if img.toOCI(img.base.desc.MediaType) {
+		r.Notes = append(r.Notes, "the base has Docker's media types, the result OCI's: "+img.plan.needsOCI())
 	}
 	if r.Base.Name == "" {
 		r.Base.Name = img.base.location.String()

@@ -32,7 +32,9 @@ type Spec struct {
 
 	// Base is the engine image; empty is DefaultBase. Only Bake reads it.
 	Base string
-	// Tags are the locations to publish to. Only Bake reads them.
+	// Tags are the locations that Bake publishes to. One in an OCI image layout
+	// makes the result an OCI image even where the base has Docker's media
+	// types.
 	Tags []string
 
 	Model       string            // model file; its extension selects the runner

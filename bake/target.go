@@ -26,6 +26,8 @@ type target interface {
 	// how; "" where that is not possible.
 	has(ctx context.Context, b *blob) (Means, error)
 	upload(ctx context.Context, c registry.Content) error
+	// oneAtATime reports that an upload waits until another has ended.
+	oneAtATime() bool
 	// child stores the manifest of one platform.
 	child(ctx context.Context, desc v1.Descriptor, raw []byte) error
 	// publish makes the image visible under every tag and returns the
@@ -102,6 +104,7 @@ func (t *repositoryTarget) add(loc Location) {
 func (t *repositoryTarget) String() string          { return familiar(t.repo.Name().Name()) }
 func (t *repositoryTarget) lead() *repositoryTarget { return t.first }
 func (t *repositoryTarget) abort()                  {}
+func (t *repositoryTarget) oneAtATime() bool        { return false }
 func (t *repositoryTarget) locations() []Location   { return t.tags }
 
 func (t *repositoryTarget) wrap(err error) error {
@@ -202,6 +205,7 @@ func (t *fileTarget) tags() []string {
 func (t *fileTarget) String() string          { return t.first.transport + ":" + t.first.path }
 func (t *fileTarget) lead() *repositoryTarget { return nil }
 func (t *fileTarget) abort()                  { t.writer.Abort() }
+func (t *fileTarget) oneAtATime() bool        { return t.first.transport != transportOCI }
 func (t *fileTarget) locations() []Location   { return t.all }
 
 func (t *fileTarget) has(_ context.Context, b *blob) (Means, error) {

@@ -87,6 +87,18 @@ func bakeScorer(t testing.TB, base, dst string, flags ...string) result {
 	return r
 }
 
+// copyScorer copies the example into a new directory in dir, readable by
+// everybody.
+func copyScorer(t testing.TB, dir string) string {
+	t.Helper()
+	to := filepath.Join(dir, "scorer")
+	if err := os.CopyFS(to, os.DirFS(scorer)); err != nil {
+		t.Fatal(err)
+	}
+	openUp(t, to)
+	return to
+}
+
 // run is the standard output of a program that must succeed.
 func run(t testing.TB, program string, args ...string) []byte {
 	t.Helper()

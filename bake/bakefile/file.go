@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/internal/spelling"
 )
 
 // A file is a decoded bake file. Its values are not expanded yet, so that
@@ -107,7 +108,7 @@ func (f *file) check(opts Options, ps *problems) bool {
 	if opts.Profile != "" && find(f.profiles, opts.Profile) == nil {
 		known := names(f.profiles)
 		var hint string
-		if name := nearest(opts.Profile, known); name != "" {
+		if name := spelling.Nearest(opts.Profile, known); name != "" {
 			hint = fmt.Sprintf("did you mean %q?", name)
 		}
 		ps.add(pos{}, fmt.Sprintf("unknown profile %q; the file's profiles: %s", opts.Profile, enumerate(known)), hint)

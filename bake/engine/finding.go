@@ -91,3 +91,8 @@ func (f Finding) hint(format string, args ...any) Finding {
 	f.Hint = fmt.Sprintf(format, args...)
 	return f
 }
+
+func (f Finding) in(file string) Finding {
+	f.File = file
+	return f
+}

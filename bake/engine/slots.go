@@ -34,7 +34,8 @@ func compareSlots(a, b slot) int {
 
 // slots is what a model's annotations say about its slots.
 type slots struct {
-	inUse map[slot]use
+	inUse     map[slot]use
+	mentioned []string // names of schemas, those of unused slots too
 }
 
 // use is what the annotations say about one slot in use.

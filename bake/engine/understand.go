@@ -223,6 +223,11 @@ func isSlotName(s string) bool {
 // result expands the groups; the last assignment in the file wins.
 func (u *understanding) result() slots {
 	s := slots{inUse: make(map[slot]use, len(u.inUse))}
+	for _, a := range u.assigned {
+		if a.tag == "schema" {
+			s.mentioned = append(s.mentioned, a.value)
+		}
+	}
 	conflicts := make(map[[2]int]bool)
 	inline := make(map[int]*schema) // by line
 	for _, which := range slices.SortedFunc(maps.Keys(u.inUse), compareSlots) {

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/crane-bake/crane-bake/internal/spelling"
 )
 
 // environment is what a command may use of the process it runs in.
@@ -86,7 +88,7 @@ func dispatch(ctx context.Context, env *environment, args []string) error {
 	i := slices.IndexFunc(all, func(c *command) bool { return c.name == args[0] })
 	if i < 0 {
 		err := errUsage("unknown command %q", args[0])
-		if near := nearest(args[0], commandNames(all)); near != "" {
+		if near := spelling.Nearest(args[0], commandNames(all)); near != "" {
 			return withHint(err, "did you mean %q?", near)
 		}
 		return withHint(err, "see crane-bake help")

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 )
 
 func helpCommand() *command {
@@ -51,36 +50,4 @@ docker-archive:FILE[:REPO:TAG].
 
 Try it, offline: crane-bake demo
 `)
-}
-
-// nearest is the candidate that s was likely meant to be, or "".
-func nearest(s string, candidates []string) string {
-	best, distance := "", max(len(s)/3, 1)+1
-	for _, c := range candidates {
-		if d := editDistance(strings.ToLower(s), c); d < distance {
-			best, distance = c, d
-		}
-	}
-	return best
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

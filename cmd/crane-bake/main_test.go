@@ -12,6 +12,7 @@
 //	scorer [DIR]                 write the files of examples/scorer to DIR (.)
 //	archive FILE DIR             pack DIR as .zip, .tar, .tar.gz, .tgz or .tar.zst
 //	random FILE BYTES            write a file that no compression shrinks
+//	damage FILE                  change a byte in the middle
 //	exitcode N PROGRAM ARG...    run, and want exit code N
 //	fails N PROGRAM ARG...       exitcode, and: nothing on stdout, the error on
 //	                             stderr in its form, no file and no tag changed
@@ -24,6 +25,8 @@
 //
 //	registry NAME [OPTION...]    run a registry for the script; $NAME is its
 //	                             HOST:PORT; see startRegistry for the options
+//	authfile FILE HOST USER:PASSWORD
+//	                             write credentials as docker login does
 //	website NAME TYPE FILE       the same, but it answers anything with FILE
 //	requests NAME N|+ METHOD PATTERN
 //	                             want N such requests so far, or at least one
@@ -35,11 +38,11 @@
 //	config IMAGE [PLATFORM]      print the config, indented
 //	files IMAGE [PLATFORM]       print the layers and what is in them
 //	content IMAGE PATH           print a file of the image
+//	layer IMAGE N VAR            set VAR to the hex digest of the Nth layer
 package main
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,6 +92,7 @@ func TestScript(t *testing.T) {
 			"jsonkeys":  jsonKeys,
 			"registry":  startRegistryFor,
 			"website":   startWebsite,
+			"authfile":  writeAuthFile,
 			"serve":     serve,
 			"archive":   archive,
 			"random":    random,
@@ -100,6 +104,8 @@ func TestScript(t *testing.T) {
 			"config":    printConfig,
 			"files":     printFiles,
 			"content":   printContent,
+			"layer":     setLayer,
+			"damage":    damage,
 		},
 	})
 }
@@ -220,34 +226,4 @@ func snapshot(ts *testscript.TestScript) map[string]string {
 	}))
 	theWorld(ts).addTags(ts, found)
 	return found
-}
-
-func jsonKeys(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, !neg && len(args) > 1, "jsonkeys FILE KEY...")
-	var v any
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
-	got := map[string]bool{}
-	keysOf(v, "", got)
-	wanted := map[string]bool{}
-	for _, key := range args[1:] {
-		wanted[key] = true
-	}
-	if diff := cmp.Diff(wanted, got); diff != "" {
-		ts.Fatalf("keys of %s (-want +got):\n%s", args[0], diff)
-	}
-}
-
-func keysOf(v any, at string, got map[string]bool) {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, below := range v {
-			key = strings.TrimPrefix(at+"."+key, ".")
-			got[key] = true
-			keysOf(below, key, got)
-		}
-	case []any:
-		for _, below := range v {
-			keysOf(below, at+"[]", got)
-		}
-	}
 }

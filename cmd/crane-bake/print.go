@@ -70,6 +70,9 @@ func printBudget(w io.Writer, plan *bake.Plan, r *bake.Report) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "base\t%s@%s\n", r.Base.Name, r.Base.Digest)
 	for _, p := range r.Platforms {
+		if p.Platform == "" {
+			continue // a base that does not say
+		}
 		fmt.Fprintf(t, "platform\t%s\n", p.Platform)
 	}
 	for _, f := range plan.Files() {

@@ -27,8 +27,9 @@ type progress struct {
 	mu      sync.Mutex
 	moving  map[string]*movement
 	order   []string
-	drawn   int // lines on the terminal that belong to us
-	mounted int
+	drawn   int    // lines on the terminal that belong to us
+	target  string // the first that was heard of
+	several bool   // whether there are more
 	stopped chan struct{}
 	wg      sync.WaitGroup
 }
@@ -73,6 +74,10 @@ func (p *progress) event(e bake.Event) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.target == "" {
+		p.target = e.Target
+	}
+	p.several = p.several || p.target != e.Target
 	now := time.Now()
 	key := e.Target + " " + e.Blob
 	m, known := p.moving[key]
@@ -94,15 +99,20 @@ func (p *progress) event(e bake.Event) {
 	}
 }
 
-// arrived writes the line that stays. Mounted and reused blobs are many and
-// took no time: they are counted, and named in the line at the end.
+// worthALine is the size from which a copied blob of the base has its own line.
+const worthALine = 10 << 20
+
+// arrived writes the line that stays. Mounted, reused and small copied blobs
+// are many and took no time: the line at the end sums them up.
 func (p *progress) arrived(e bake.Event, m *movement, now time.Time) {
-	if e.Done == bake.Mounted || e.Done == bake.Reused {
-		p.mounted++
+	if e.Done == bake.Mounted || e.Done == bake.Reused || e.Done == bake.Copied && e.Total < worthALine {
 		return
 	}
 	p.clear()
 	line := fmt.Sprintf("%-9s %s  %s", e.Done, e.Blob, size(e.Total))
+	if p.several {
+		line += "  to " + e.Target
+	}
 	if m != nil && now.Sub(m.started) >= time.Second {
 		line += fmt.Sprintf("  %s/s", size(int64(float64(e.Total)/now.Sub(m.started).Seconds())))
 	}

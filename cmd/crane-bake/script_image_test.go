@@ -14,6 +14,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -50,6 +51,15 @@ func setDigest(ts *testscript.TestScript, neg bool, args []string) {
 	f, err := find(ts, args[0])
 	ts.Check(err)
 	ts.Setenv(args[1], f.digest.String())
+}
+
+func setLayer(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, !neg && len(args) == 3, "layer IMAGE N VAR")
+	layers, err := theImage(ts, false, "", args[:1]).Layers()
+	ts.Check(err)
+	digest, err := layers[number(ts, args[1])].Digest()
+	ts.Check(err)
+	ts.Setenv(args[2], digest.Hex)
 }
 
 func tagIs(ts *testscript.TestScript, neg bool, args []string) {
@@ -138,6 +148,36 @@ func eachFile(ts *testscript.TestScript, img v1.Image, file func(*tar.Header, io
 			}
 			ts.Check(err)
 			file(h, r)
+		}
+	}
+}
+
+func jsonKeys(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, !neg && len(args) > 1, "jsonkeys FILE KEY...")
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
+	got := map[string]bool{}
+	keysOf(v, "", got)
+	wanted := map[string]bool{}
+	for _, key := range args[1:] {
+		wanted[key] = true
+	}
+	if diff := cmp.Diff(wanted, got); diff != "" {
+		ts.Fatalf("keys of %s (-want +got):\n%s", args[0], diff)
+	}
+}
+
+func keysOf(v any, at string, got map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, below := range v {
+			key = strings.TrimPrefix(at+"."+key, ".")
+			got[key] = true
+			keysOf(below, key, got)
+		}
+	case []any:
+		for _, below := range v {
+			keysOf(below, at+"[]", got)
 		}
 	}
 }

@@ -57,12 +57,18 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	put(ts, args[0], image)
 }
 
-
 // random writes bytes that are the same in every run.
 func random(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, !neg && len(args) == 2, "random FILE BYTES")
 	content := make([]byte, number(ts, args[1]))
 	_, _ = rand.NewChaCha8([32]byte{}).Read(content) // never fails
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o666))
+}
+
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, !neg && len(args) == 1, "damage FILE")
+	content := []byte(ts.ReadFile(args[0]))
+	content[len(content)/2] ^= 1
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o666))
 }
 

@@ -35,7 +35,7 @@ var levels = []layer.Options{
 // packed before by the same encoders may show in a layer.
 func TestDeterminism(t *testing.T) {
 	data := append(words(4, 600_000), noise(100_000)...)
-	data = append(data, bytes.Repeat([]byte("0123456789"), 20_000)...)
+	data = append(data, bytes.Repeat([]byte("0123456789"), 2_000)...)
 	before := words(40, 560_000)
 	for _, opts := range levels {
 		t.Run(fmt.Sprintf("%s:%d", opts.Algorithm, opts.Level), func(t *testing.T) {

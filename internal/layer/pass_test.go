@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,5 +165,39 @@ func TestFailureEndsGoroutines(t *testing.T) {
 			t.Error(err)
 		}
 		checkGoroutines(t, before)
+	}
+}
+
+type closing struct {
+	io.Reader
+	closed *atomic.Bool
+}
+
+func (c closing) Close() error {
+	// The other goroutine gets its chance to be too early.
+	for range 1000 {
+		runtime.Gosched()
+	}
+	c.closed.Store(true)
+	return nil
+}
+
+// A caller may remove its files as soon as Close returns.
+func TestCloseWaitsForSources(t *testing.T) {
+	var closed atomic.Bool
+	e := endless("f", 1<<40)
+	e.Open = func() (io.ReadCloser, error) { return closing{zeros{}, &closed}, nil }
+	r, err := newLayer(t, sequence(e), layer.Options{Algorithm: "none"}).Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(io.Discard, r, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !closed.Load() {
+		t.Error("the source is still open")
 	}
 }

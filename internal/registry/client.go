@@ -14,6 +14,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -129,13 +130,17 @@ type Repository struct {
 // Name is the repository's name.
 func (r *Repository) Name() name.Repository { return r.name }
 
-// countRequests counts the requests that reach the network.
+// countRequests counts the requests that reach the network, and lets no body
+// go there twice.
 type countRequests struct {
 	inner http.RoundTripper
 	n     *atomic.Int64
 }
 
 func (t countRequests) RoundTrip(req *http.Request) (*http.Response, error) {
+	if b, ok := req.Body.(*sentBody); ok && b.sent.Swap(true) {
+		return nil, errSentBefore
+	}
 	t.n.Add(1)
 	return t.inner.RoundTrip(req)
 }
@@ -144,6 +149,13 @@ func (t countRequests) RoundTrip(req *http.Request) (*http.Response, error) {
 // request need not. It fails where the registry cannot be reached.
 func (r *Repository) Ping(ctx context.Context) error {
 	return r.host.client.retry(ctx, func(ctx context.Context) error {
-		return r.host.ping(ctx)
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		watch := newWatch(r.host.client.opts.Timeout, cancel)
+		defer watch.stop()
+		if err := r.host.ping(ctx); err != nil {
+			return failure(ctx, fmt.Sprintf("contacting %s", r.name.RegistryStr()), err)
+		}
+		return nil
 	})
 }

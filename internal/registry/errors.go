@@ -34,11 +34,14 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	var answer *transport.Error
-	if !errors.As(e.Err, &answer) {
+	if e.Status < 300 { // no answer, or one that makes no sense
 		return e.Op + ": " + e.Err.Error()
 	}
-	text := fmt.Sprintf("%s: %d %s", e.Op, answer.StatusCode, http.StatusText(answer.StatusCode))
+	text := fmt.Sprintf("%s: %d %s", e.Op, e.Status, http.StatusText(e.Status))
+	var answer *transport.Error
+	if !errors.As(e.Err, &answer) {
+		return text + ": " + e.Err.Error()
+	}
 	for _, d := range answer.Errors {
 		text += ": " + strings.ToLower(string(d.Code))
 		if d.Message != "" {
@@ -114,9 +117,13 @@ func statusOf(err error) int {
 	if errors.As(err, &e) && e.Status != 0 {
 		return e.Status
 	}
-	var answer *transport.Error
+	var answer *answerError
 	if errors.As(err, &answer) {
-		return answer.StatusCode
+		return answer.status
+	}
+	var refused *transport.Error // by a ping or a token server
+	if errors.As(err, &refused) {
+		return refused.StatusCode
 	}
 	return 0
 }
@@ -135,12 +142,15 @@ func isHopeless(err error) bool {
 	if errors.As(err, &dns) {
 		return dns.IsNotFound
 	}
-	var record tls.RecordHeaderError
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	return errors.As(err, &record) || errors.As(err, &authority) || errors.As(err, &hostname) ||
-		errors.As(err, &invalid) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+	return errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) || speaksNoTLS(err)
+}
+
+func speaksNoTLS(err error) bool {
+	var record tls.RecordHeaderError
+	return errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // sourceError marks a failure of what was to be sent, not of the sending.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -65,7 +66,7 @@ func (h *host) transportFor(ctx context.Context, scopes []string) (http.RoundTri
 	}
 	rt, err := transport.NewWithContext(ctx, h.registry, auth, pingedTransport{h.client.wire, h.pinged}, scopes)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("getting a token: %w", withoutURL(err))
 	}
 	w.rt = rt
 	return rt, nil
@@ -88,7 +89,7 @@ func (h *host) ping(ctx context.Context) error {
 	}
 	rec := &recordPing{inner: h.client.wire}
 	if _, err := transport.Ping(ctx, h.registry, rec); err != nil {
-		return err
+		return rec.reason(err)
 	}
 	h.pinged = rec.answer.Load()
 	return nil
@@ -99,21 +100,42 @@ func (h *host) ping(ctx context.Context) error {
 type recordPing struct {
 	inner  http.RoundTripper
 	answer atomic.Pointer[pingAnswer]
+	noTLS  atomic.Bool
+	plain  atomic.Pointer[error] // of http
+}
+
+// reason is err without what https had to say of a registry that does not
+// speak it.
+func (t *recordPing) reason(err error) error {
+	if plain := t.plain.Load(); plain != nil && t.noTLS.Load() {
+		return *plain
+	}
+	return err
 }
 
 func (t *recordPing) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := t.inner.RoundTrip(req)
 	if err != nil {
+		t.failed(req, err)
 		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 	res.Body.Close()
 	if err != nil {
+		t.failed(req, err)
 		return nil, err
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	t.answer.Store(&pingAnswer{req.URL.Scheme, res.StatusCode, res.Header, body})
 	return res, nil
+}
+
+func (t *recordPing) failed(req *http.Request, err error) {
+	if req.URL.Scheme == "http" {
+		t.plain.Store(&err)
+	} else if speaksNoTLS(err) {
+		t.noTLS.Store(true)
+	}
 }
 
 // pingedTransport answers GET /v2/ from memory: go-containerregistry pings

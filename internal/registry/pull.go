@@ -6,12 +6,14 @@ package registry
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -37,11 +39,12 @@ func (r *Repository) pullScopes() []string {
 // Manifest reads the manifest that the tag or digest ref names, and verifies
 // it against the digest that was asked for or that the registry stated.
 func (r *Repository) Manifest(ctx context.Context, ref string) (v1.Descriptor, []byte, error) {
+	op := fmt.Sprintf("reading manifest %s of %s", ref, r.name)
 	var desc v1.Descriptor
 	var raw []byte
 	err := r.host.client.retry(ctx, func(ctx context.Context) error {
 		res, err := r.host.send(ctx, request{
-			op:     fmt.Sprintf("reading manifest %s of %s", ref, r.name),
+			op:     op,
 			method: http.MethodGet,
 			url:    r.url("manifests/"+ref, nil),
 			scopes: r.pullScopes(),
@@ -54,45 +57,54 @@ func (r *Repository) Manifest(ctx context.Context, ref string) (v1.Descriptor, [
 		defer res.Body.Close()
 		raw, err = io.ReadAll(io.LimitReader(res.Body, MaxManifest+1))
 		if err != nil {
-			return &Error{Op: fmt.Sprintf("reading manifest %s of %s", ref, r.name), Err: err}
+			return &Error{Op: op, Err: err}
 		}
-		desc, err = r.describe(ref, res.Header, raw)
-		return err
+		if desc, err = describe(ref, res.Header, raw); err != nil {
+			return &Error{Op: op, Status: res.StatusCode, Err: err}
+		}
+		return nil
 	})
 	return desc, raw, err
 }
 
 // describe makes the descriptor of a manifest and checks it against its
 // digests.
-func (r *Repository) describe(ref string, header http.Header, raw []byte) (v1.Descriptor, error) {
+func describe(ref string, header http.Header, raw []byte) (v1.Descriptor, error) {
 	if len(raw) > MaxManifest {
-		return v1.Descriptor{}, fmt.Errorf("manifest %s of %s is larger than %d bytes", ref, r.name, MaxManifest)
+		return v1.Descriptor{}, fmt.Errorf("larger than %d bytes", MaxManifest)
+	}
+	for _, want := range []string{ref, header.Get("Docker-Content-Digest")} {
+		algorithm, sum, ok := strings.Cut(want, ":")
+		h := newHash(algorithm)
+		if !ok || h == nil {
+			continue // a tag, or nothing that could be checked
+		}
+		h.Write(raw)
+		if got := hex.EncodeToString(h.Sum(nil)); got != sum {
+			return v1.Descriptor{}, fmt.Errorf("%w: got %s:%s, want %s", ErrIntegrity, algorithm, got, want)
+		}
 	}
 	digest, size, err := v1.SHA256(bytes.NewReader(raw))
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	for _, want := range []string{ref, header.Get("Docker-Content-Digest")} {
-		if h, err := v1.NewHash(want); err == nil && h.Algorithm == digest.Algorithm && h != digest {
-			return v1.Descriptor{}, fmt.Errorf("manifest %s of %s: %w: got %s, want %s", ref, r.name, ErrIntegrity, digest, h)
-		}
-	}
-	mediaType := types.MediaType(header.Get("Content-Type"))
+	mediaType, _, _ := strings.Cut(header.Get("Content-Type"), ";")
 	var stated struct {
-		MediaType types.MediaType `json:"mediaType"`
+		MediaType string `json:"mediaType"`
 	}
 	if json.Unmarshal(raw, &stated) == nil && stated.MediaType != "" {
 		mediaType = stated.MediaType
 	}
-	return v1.Descriptor{MediaType: mediaType, Size: size, Digest: digest}, nil
+	return v1.Descriptor{MediaType: types.MediaType(mediaType), Size: size, Digest: digest}, nil
 }
 
 // Head asks for the digest of the manifest that ref names without reading it.
 func (r *Repository) Head(ctx context.Context, ref string) (v1.Hash, error) {
+	op := fmt.Sprintf("looking for manifest %s of %s", ref, r.name)
 	var digest v1.Hash
 	err := r.host.client.retry(ctx, func(ctx context.Context) error {
 		res, err := r.host.send(ctx, request{
-			op:     fmt.Sprintf("looking for manifest %s of %s", ref, r.name),
+			op:     op,
 			method: http.MethodHead,
 			url:    r.url("manifests/"+ref, nil),
 			scopes: r.pullScopes(),
@@ -103,8 +115,10 @@ func (r *Repository) Head(ctx context.Context, ref string) (v1.Hash, error) {
 			return err
 		}
 		finish(res)
-		digest, err = v1.NewHash(res.Header.Get("Docker-Content-Digest"))
-		return err
+		if digest, err = v1.NewHash(res.Header.Get("Docker-Content-Digest")); err != nil {
+			return &Error{Op: op, Status: res.StatusCode, Err: fmt.Errorf("no valid digest in the answer: %w", err)}
+		}
+		return nil
 	})
 	return digest, err
 }
@@ -112,30 +126,37 @@ func (r *Repository) Head(ctx context.Context, ref string) (v1.Hash, error) {
 // HasBlob reports whether the repository holds the blob.
 func (r *Repository) HasBlob(ctx context.Context, digest v1.Hash) (bool, error) {
 	found := false
-	err := r.host.client.retry(ctx, func(ctx context.Context) error {
-		res, err := r.host.send(ctx, request{
-			op:     fmt.Sprintf("looking for blob %s in %s", digest, r.name),
-			method: http.MethodHead,
-			url:    r.url("blobs/"+digest.String(), nil),
-			scopes: r.pullScopes(),
-			expect: []int{http.StatusOK, http.StatusNotFound},
-		})
-		if err != nil {
-			return err
-		}
-		finish(res)
-		found = res.StatusCode == http.StatusOK
-		return nil
+	err := r.host.client.retry(ctx, func(ctx context.Context) (err error) {
+		found, err = r.hasBlob(ctx, digest)
+		return err
 	})
 	return found, err
+}
+
+// hasBlob is one attempt of HasBlob.
+func (r *Repository) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) {
+	res, err := r.host.send(ctx, request{
+		op:     fmt.Sprintf("looking for blob %s in %s", digest, r.name),
+		method: http.MethodHead,
+		url:    r.url("blobs/"+digest.String(), nil),
+		scopes: r.pullScopes(),
+		expect: []int{http.StatusOK, http.StatusNotFound},
+	})
+	if err != nil {
+		return false, err
+	}
+	finish(res)
+	return res.StatusCode == http.StatusOK, nil
 }
 
 // Blob opens the blob that desc describes. What is read is verified against
 // desc's size and digest when it ends, and a broken connection is taken up
 // again where it broke.
 func (r *Repository) Blob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
-	b := &blobReader{ctx: ctx, repo: r, desc: desc}
+	ctx, cancel := context.WithCancel(ctx)
+	b := &blobReader{ctx: ctx, cancel: cancel, repo: r, desc: desc}
 	if err := r.host.client.retry(ctx, func(context.Context) error { return b.open() }); err != nil {
+		cancel()
 		return nil, err
 	}
 	return Verify(b, desc)
@@ -144,11 +165,14 @@ func (r *Repository) Blob(ctx context.Context, desc v1.Descriptor) (io.ReadClose
 // blobReader reads a blob over as many connections as it takes.
 type blobReader struct {
 	ctx      context.Context // of the read as a whole, as io.Reader has none
+	cancel   context.CancelFunc
 	repo     *Repository
 	desc     v1.Descriptor
-	body     io.ReadCloser
 	at       int64
 	attempts int
+
+	mu   sync.Mutex // Close may come amid a Read
+	body io.ReadCloser
 }
 
 func (b *blobReader) op() string {
@@ -179,6 +203,12 @@ func (b *blobReader) open() error {
 			return &Error{Op: b.op(), Err: err}
 		}
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ctx.Err() != nil { // closed meanwhile
+		res.Body.Close()
+		return context.Cause(b.ctx)
+	}
 	b.body = res.Body
 	return nil
 }
@@ -190,27 +220,39 @@ func (b *blobReader) Read(p []byte) (int, error) {
 		if n > 0 {
 			b.attempts = 0
 		}
-		if err == nil || n > 0 || (err == io.EOF && b.at >= b.desc.Size) {
+		if err == nil || (err == io.EOF && b.at >= b.desc.Size) {
 			return n, err
+		}
+		if n > 0 {
+			return n, nil // the error comes again
 		}
 		if b.ctx.Err() != nil {
 			return 0, context.Cause(b.ctx)
 		}
 		if b.attempts++; b.attempts > b.repo.host.client.opts.Retries {
 			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
+				return 0, err // of a whole answer: the blob is too short
 			}
 			return 0, &Error{Op: b.op(), Err: err}
 		}
 		b.body.Close()
 		b.repo.host.client.opts.Logger.Info("reading on", "blob", b.desc.Digest, "from", b.at, "because", err)
-		if err := b.repo.host.client.retry(b.ctx, func(context.Context) error { return b.open() }); err != nil {
+		err = b.repo.host.client.retry(b.ctx, func(context.Context) error { return b.open() })
+		if statusOf(err) == http.StatusRequestedRangeNotSatisfiable {
+			return 0, io.EOF // there is no more
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
 }
 
-func (b *blobReader) Close() error { return b.body.Close() }
+func (b *blobReader) Close() error {
+	b.cancel()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.body.Close()
+}
 
 // SmallBlob reads a blob of at most limit bytes, such as an image's config.
 func (r *Repository) SmallBlob(ctx context.Context, desc v1.Descriptor, limit int64) ([]byte, error) {

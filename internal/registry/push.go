@@ -20,7 +20,8 @@ import (
 
 // Content is a blob to upload.
 type Content struct {
-	// Open opens the bytes, from the start, once for each attempt.
+	// Open opens the bytes, from the start, once for each attempt. What it
+	// returns may be closed while it is read, and must then stop to read.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 	// Descriptor is the blob's digest and size. It reports false while they
 	// are unknown: then it is called again after the bytes were read to their
@@ -53,22 +54,33 @@ func (r *Repository) pushScopes() []string {
 // takes one PUT. It does not ask first whether the blob is there: see HasBlob.
 func (r *Repository) Upload(ctx context.Context, c Content) error {
 	return r.host.client.retry(ctx, func(ctx context.Context) error {
-		desc, known := c.Descriptor()
-		if !known {
-			return r.uploadStream(ctx, c)
+		var err error
+		if desc, known := c.Descriptor(); known {
+			err = r.uploadKnown(ctx, c, desc)
+		} else {
+			err = r.uploadStream(ctx, c)
 		}
-		err := r.uploadKnown(ctx, c, desc)
-		if err != nil && (statusOf(err) == http.StatusNotFound || passing(err)) {
-			// The answer may have been lost, not the blob.
-			if has, herr := r.HasBlob(ctx, desc.Digest); herr == nil && has {
-				return nil
-			}
-		}
-		if lostUpload(err) {
+		switch {
+		case err == nil, r.arrived(ctx, c, err):
+			return nil
+		case lostUpload(err):
 			return &Error{Op: fmt.Sprintf("uploading blob to %s", r.name), Err: errors.New("the registry lost the upload session")}
 		}
 		return err
 	})
+}
+
+// arrived reports whether the blob is there although its upload ended in err:
+// the answer may have been lost, not the blob. It asks once, because the
+// upload as a whole is tried again.
+func (r *Repository) arrived(ctx context.Context, c Content, err error) bool {
+	desc, known := c.Descriptor()
+	status := statusOf(err)
+	if !known || status == http.StatusTooManyRequests || (status != http.StatusNotFound && !passing(err)) {
+		return false
+	}
+	has, err := r.hasBlob(ctx, desc.Digest)
+	return err == nil && has
 }
 
 // lostUpload reports that the registry no longer knows the upload session: a
@@ -148,19 +160,19 @@ func (r *Repository) takeReserved(ctx context.Context) (url.URL, bool) {
 
 // openUpload begins an upload session (distribution spec, end-4a).
 func (r *Repository) openUpload(ctx context.Context) (url.URL, error) {
+	op := fmt.Sprintf("opening an upload to %s", r.name)
 	res, err := r.host.send(ctx, request{
-		op:     fmt.Sprintf("opening an upload to %s", r.name),
+		op:     op,
 		method: http.MethodPost,
 		url:    r.url("blobs/uploads/", nil),
 		scopes: r.pushScopes(),
-		body:   http.NoBody,
 		expect: []int{http.StatusAccepted},
 	})
 	if err != nil {
 		return url.URL{}, err
 	}
 	finish(res)
-	return location(res)
+	return location(op, res)
 }
 
 // postBlob sends the blob with the request that opens its upload (end-4b). It
@@ -171,8 +183,9 @@ func (r *Repository) postBlob(ctx context.Context, c Content, desc v1.Descriptor
 	if err != nil {
 		return url.URL{}, false, err
 	}
+	op := fmt.Sprintf("uploading blob %s to %s", desc.Digest, r.name)
 	res, err := r.host.send(ctx, request{
-		op:     fmt.Sprintf("uploading blob %s to %s", desc.Digest, r.name),
+		op:     op,
 		method: http.MethodPost,
 		url:    r.url("blobs/uploads/", url.Values{"digest": {desc.Digest.String()}}),
 		scopes: r.pushScopes(),
@@ -188,7 +201,7 @@ func (r *Repository) postBlob(ctx context.Context, c Content, desc v1.Descriptor
 	if res.StatusCode == http.StatusCreated {
 		return url.URL{}, true, nil
 	}
-	at, err := location(res)
+	at, err := location(op, res)
 	return at, false, err
 }
 
@@ -202,8 +215,9 @@ func (r *Repository) uploadStream(ctx context.Context, c Content) error {
 	if err != nil {
 		return err
 	}
+	op := fmt.Sprintf("uploading a blob to %s", r.name)
 	res, err := r.host.send(ctx, request{
-		op:     fmt.Sprintf("uploading a blob to %s", r.name),
+		op:     op,
 		method: http.MethodPatch,
 		url:    at,
 		scopes: r.pushScopes(),
@@ -216,12 +230,12 @@ func (r *Repository) uploadStream(ctx context.Context, c Content) error {
 		return err
 	}
 	finish(res)
-	if at, err = location(res); err != nil {
+	if at, err = location(op, res); err != nil {
 		return err
 	}
 	desc, known := c.Descriptor()
 	if !known {
-		return fmt.Errorf("uploading a blob to %s: its digest is unknown after its end", r.name)
+		return &Error{Op: op, Err: &sourceError{errors.New("its digest is unknown after its end")}}
 	}
 	return r.commitUpload(ctx, at, desc, http.NoBody, 0)
 }
@@ -266,7 +280,6 @@ func (r *Repository) Mount(ctx context.Context, digest v1.Hash, from name.Reposi
 				"mount": {digest.String()}, "from": {from.RepositoryStr()},
 			}),
 			scopes: append(r.pushScopes(), from.Scope(transport.PullScope)),
-			body:   http.NoBody,
 			expect: []int{http.StatusCreated, http.StatusAccepted},
 		})
 		switch status := statusOf(err); {
@@ -311,11 +324,12 @@ func (r *Repository) PutManifest(ctx context.Context, ref string, mediaType type
 }
 
 // location is where an upload session goes on; it may be relative.
-func location(res *http.Response) (url.URL, error) {
+func location(op string, res *http.Response) (url.URL, error) {
 	loc := res.Header.Get("Location")
 	u, err := res.Request.URL.Parse(loc)
 	if err != nil || loc == "" {
-		return url.URL{}, fmt.Errorf("the registry opened an upload at no valid location: %q", loc)
+		// Its text may hold the session's secret.
+		return url.URL{}, &Error{Op: op, Status: res.StatusCode, Err: errors.New("no valid Location in the answer")}
 	}
 	return *u, nil
 }

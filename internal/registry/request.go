@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -26,7 +28,7 @@ type request struct {
 	url    url.URL
 	scopes []string
 	header http.Header
-	body   io.ReadCloser // closed by send
+	body   io.ReadCloser // closed by send; nil is none
 	size   int64         // of body, -1 unknown
 	expect []int         // statuses that are no error
 }
@@ -45,64 +47,79 @@ func (r *Repository) url(path string, query url.Values) url.URL {
 // send sends req once. The answer's body must be closed; until then a stall
 // of Options.Timeout ends it.
 func (h *host) send(ctx context.Context, req request) (*http.Response, error) {
-	closeBody := func() {
-		if req.body != nil {
-			req.body.Close()
-		}
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	watch := newWatch(h.client.opts.Timeout, cancel)
+	body := &sentBody{ReadCloser: req.body, left: req.size, watch: watch}
 	fail := func(err error) (*http.Response, error) {
 		watch.stop()
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
+		err = failure(ctx, req.op, err)
 		cancel(nil)
-		return nil, &Error{Op: req.op, Status: statusOf(err), Err: err}
+		return nil, err
 	}
 	rt, err := h.transportFor(ctx, req.scopes)
 	if err != nil {
-		closeBody()
+		body.Close()
 		return fail(err)
 	}
-	var body io.Reader
-	if req.body != nil {
-		body = &watchedReader{ReadCloser: req.body, watch: watch}
-	}
-	hr, err := http.NewRequestWithContext(ctx, req.method, req.url.String(), body)
+	watch.feed()
+	hr, err := req.make(ctx, body)
 	if err != nil {
-		closeBody()
+		body.Close()
 		return fail(err)
 	}
-	for k, v := range req.header {
-		hr.Header[k] = v
-	}
-	if req.body != nil {
-		hr.ContentLength = req.size
-		if req.size == 0 {
-			hr.Body = http.NoBody
-			closeBody()
-		}
-	}
+	// A transport of HTTP/1 waits for a content that is being read even where
+	// its request is cancelled.
+	stop := context.AfterFunc(ctx, func() { body.Close() })
 	client := http.Client{Transport: rt}
 	res, err := client.Do(hr)
+	stop()
 	if err != nil {
-		if failed, ok := body.(*watchedReader); ok && failed.failure() != nil {
-			return fail(&sourceError{failed.failure()})
+		if err := body.failure(); err != nil {
+			return fail(&sourceError{err})
 		}
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err // its URL repeats what Op says, with tokens in queries
-		}
-		return fail(err)
+		return fail(withoutURL(err))
 	}
 	if err := transport.CheckError(res, req.expect...); err != nil {
 		after := retryAfter(res.Header)
 		res.Body.Close()
-		return fail(&answerError{err: err, after: after})
+		return fail(&answerError{err: err, status: res.StatusCode, after: after})
 	}
-	res.Body = &watchedReader{ReadCloser: res.Body, watch: watch, done: func() { watch.stop(); cancel(nil) }}
+	watch.stop()
+	res.Body = &receivedBody{ReadCloser: res.Body, ctx: ctx, cancel: cancel, watch: watch}
 	return res, nil
+}
+
+// make is req with its body as net/http wants it.
+func (req request) make(ctx context.Context, body *sentBody) (*http.Request, error) {
+	hr, err := http.NewRequestWithContext(ctx, req.method, req.url.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(hr.Header, req.header)
+	if req.size == 0 {
+		body.Close() // without a length, net/http would send chunks
+		return hr, nil
+	}
+	hr.Body, hr.ContentLength = body, req.size
+	return hr, nil
+}
+
+// failure is err, or why ctx ended where it did, as an error of op.
+func failure(ctx context.Context, op string, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return &Error{Op: op, Status: statusOf(err), Err: err}
+}
+
+// withoutURL drops the URLs from err: they repeat what Op says, and their
+// queries may hold tokens.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	for errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return err
 }
 
 // finish drains a short answer so that its connection is used again.
@@ -126,38 +143,86 @@ func newWatch(limit time.Duration, cancel context.CancelCauseFunc) *watch {
 func (w *watch) feed() { w.timer.Reset(w.limit) }
 func (w *watch) stop() { w.timer.Stop() }
 
-// watchedReader feeds the watch with every read, and keeps the error of the
-// reader below apart from those of the network.
-type watchedReader struct {
-	io.ReadCloser
-	watch *watch
-	done  func()
+// errSentBefore is what a transport gets that sends a body a second time, as
+// that of bearer tokens does after a challenge: what is left of the body is not
+// the content. The next attempt opens it anew.
+var errSentBefore = errors.New("the registry wanted another token when the body was under way")
 
-	mu  sync.Mutex
-	err error
+// sentBody is the body of a request. It feeds the watch with every read, which
+// does not count the time that the content takes, and keeps the errors of the
+// content apart from those of the network.
+type sentBody struct {
+	io.ReadCloser
+	left  int64 // to be read; negative is unknown
+	watch *watch
+	sent  atomic.Bool
+
+	mu     sync.Mutex
+	closed bool
+	err    error
 }
 
-func (r *watchedReader) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
-	r.watch.feed()
+func (b *sentBody) Read(p []byte) (int, error) {
+	b.watch.stop()
+	n, err := b.ReadCloser.Read(p)
+	b.watch.feed()
+	b.left -= int64(n)
+	if err == io.EOF && b.left > 0 {
+		err = fmt.Errorf("%w: it ends %d bytes early", ErrIntegrity, b.left)
+	}
 	if err != nil && err != io.EOF {
-		r.mu.Lock()
-		r.err = err
-		r.mu.Unlock()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		// A broken connection closes the body while it may still be read.
+		if !b.closed {
+			b.err = err
+		}
 	}
 	return n, err
 }
 
-func (r *watchedReader) failure() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.err
+func (b *sentBody) failure() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
 }
 
-func (r *watchedReader) Close() error {
-	err := r.ReadCloser.Close()
-	if r.done != nil {
-		r.done()
+// Close closes the content the first time.
+func (b *sentBody) Close() error {
+	b.mu.Lock()
+	closed := b.closed
+	b.closed = true
+	b.mu.Unlock()
+	if closed || b.ReadCloser == nil {
+		return nil
 	}
+	return b.ReadCloser.Close()
+}
+
+// receivedBody is the body of an answer. The watch runs while it is read, not
+// while the reader does something else.
+type receivedBody struct {
+	io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	watch  *watch
+}
+
+func (b *receivedBody) Read(p []byte) (int, error) {
+	b.watch.feed()
+	n, err := b.ReadCloser.Read(p)
+	b.watch.stop()
+	if err != nil && err != io.EOF {
+		if cause := context.Cause(b.ctx); cause != nil {
+			err = cause
+		}
+	}
+	return n, err
+}
+
+func (b *receivedBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.watch.stop()
+	b.cancel(nil)
 	return err
 }

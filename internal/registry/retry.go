@@ -65,8 +65,9 @@ func backoff(n int, err error) time.Duration {
 
 // answerError is a registry's error answer with the wait that it asked for.
 type answerError struct {
-	err   error
-	after time.Duration
+	err    error
+	status int
+	after  time.Duration
 }
 
 func (e *answerError) Error() string { return e.err.Error() }

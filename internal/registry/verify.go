@@ -18,17 +18,23 @@ import (
 // bytes that desc describes were read; anything else is an error that wraps
 // ErrIntegrity.
 func Verify(rc io.ReadCloser, desc v1.Descriptor) (io.ReadCloser, error) {
-	v := &verifier{ReadCloser: rc, desc: desc}
-	switch desc.Digest.Algorithm {
-	case "sha256":
-		v.hash = sha256.New()
-	case "sha512":
-		v.hash = sha512.New()
-	default:
+	h := newHash(desc.Digest.Algorithm)
+	if h == nil {
 		rc.Close()
 		return nil, fmt.Errorf("digest %q: unknown algorithm", desc.Digest)
 	}
-	return v, nil
+	return &verifier{ReadCloser: rc, desc: desc, hash: h}, nil
+}
+
+// newHash is nil for an algorithm that the image-spec does not register.
+func newHash(algorithm string) hash.Hash {
+	switch algorithm {
+	case "sha256":
+		return sha256.New()
+	case "sha512":
+		return sha512.New()
+	}
+	return nil
 }
 
 type verifier struct {

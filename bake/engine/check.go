@@ -1,0 +1,270 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// maxText is the largest model, schema or descriptor that is read.
+const maxText = 64 << 20
+
+// Options are the choices of a check. The zero value is what the contract
+// recommends.
+type Options struct {
+	// StrictSecrets turns a secret in plain text (SD-54) into an error.
+	StrictSecrets bool
+}
+
+// Check applies all rules of the contract to an image and returns what it
+// found in the order of evaluation: the environment, then each file (model,
+// schemas by name, streams by slot, attachments), then how they fit together.
+// A check across files is left out where a file that it needs has errors; a
+// note says so.
+func Check(img Image, opts Options) []Finding {
+	b, found := Decode(img.Env)
+	c := &checker{img: img, opts: opts, bindings: b, found: found, loaded: make(map[string]*loaded)}
+	c.files = newTree(img, c.bound())
+	for _, f := range found {
+		if f.Severity == Error {
+			c.brokenLists = append(c.brokenLists, f.Variable)
+		}
+	}
+	c.checkBindings()
+	c.checkVariables()
+	c.checkFiles()
+	c.checkTogether()
+	return c.found
+}
+
+// checker is one run of Check.
+type checker struct {
+	img      Image
+	opts     Options
+	bindings Bindings
+	files    *tree
+	found    []Finding
+
+	brokenLists []string // variables that have errors
+	loaded      map[string]*loaded
+
+	model       *model // nil if its type is unknown
+	modelOK     bool
+	schemas     map[string]*boundSchema
+	streams     map[int]*boundStream
+	attachments []*archive
+}
+
+// boundSchema is a schema of SCHEMAS; type is nil if it cannot be used.
+type boundSchema struct {
+	file string // for findings
+	typ  *schema
+}
+
+// boundStream is a stream of STREAMS; desc is nil if it cannot be used.
+type boundStream struct {
+	*descriptor
+	ok bool
+}
+
+// loaded is a bound file that was looked for.
+type loaded struct {
+	*page
+	file    *File
+	content []byte
+	read    bool // content is all there is
+
+	schema     *schema
+	descriptor *descriptor
+}
+
+// bound are the paths of all variables, in order.
+func (c *checker) bound() []string {
+	b := c.bindings
+	var paths []string
+	if b.Model != "" {
+		paths = append(paths, b.Model)
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.Schemas)) {
+		paths = append(paths, b.Schemas[name])
+	}
+	for _, n := range slices.Sorted(maps.Keys(b.Streams)) {
+		paths = append(paths, b.Streams[n])
+	}
+	return append(paths, b.Attachments...)
+}
+
+func (c *checker) add(f Finding) { c.found = append(c.found, f) }
+
+// broken tells whether a variable has errors, so that what it lacks may only
+// be unreadable.
+func (c *checker) broken(variable string) bool { return slices.Contains(c.brokenLists, variable) }
+
+// checkFiles is the rules for each file on its own.
+func (c *checker) checkFiles() {
+	if c.bindings.Model != "" {
+		if l := c.load(c.bindings.Model, m04); l.read {
+			c.model = checkModelFile(l.page, l.file.Path, l.content)
+			c.modelOK = c.model != nil && !l.failed
+		}
+		c.finish(c.bindings.Model)
+	}
+	c.schemas = make(map[string]*boundSchema)
+	for _, name := range slices.Sorted(maps.Keys(c.bindings.Schemas)) {
+		p := c.bindings.Schemas[name]
+		_, seen := c.loaded[p]
+		l := c.load(p, s01)
+		if !seen && l.read {
+			l.schema = checkSchemaFile(l.page, l.content)
+		}
+		s := &boundSchema{file: l.name, typ: l.schema}
+		if l.failed {
+			s.typ = nil
+		}
+		c.schemas[name] = s
+		if !seen {
+			c.finish(p)
+		}
+	}
+	c.streams = make(map[int]*boundStream)
+	for _, n := range slices.Sorted(maps.Keys(c.bindings.Streams)) {
+		p := c.bindings.Streams[n]
+		l := c.load(p, sd01)
+		if l.read && l.descriptor == nil && !l.failed {
+			l.descriptor = checkDescriptorFile(l.page, l.content, c.opts.StrictSecrets)
+		}
+		if l.descriptor != nil {
+			l.descriptor.checkSlot(n)
+		}
+		c.streams[n] = &boundStream{descriptor: l.descriptor}
+	}
+	for _, n := range slices.Sorted(maps.Keys(c.streams)) {
+		l := c.loaded[c.bindings.Streams[n]]
+		c.streams[n].ok = l.descriptor != nil && !l.failed
+		c.finish(c.bindings.Streams[n])
+	}
+	c.checkAttachments()
+}
+
+// load finds and reads a bound file, once. The rule is that of content that
+// cannot be read.
+func (c *checker) load(p string, unreadable ruleID) *loaded {
+	if l := c.loaded[p]; l != nil {
+		return l
+	}
+	l := &loaded{page: newPage(p)}
+	c.loaded[p] = l
+	kind, f := c.files.stat(path.Clean("/" + p))
+	if kind != isFile {
+		return l // ENV-08, ENV-09
+	}
+	l.file = f
+	l.name = f.name()
+	switch {
+	case f.Open == nil:
+		l.add(x00.says("the content is not at hand and was not checked"))
+	case f.Size > maxText:
+		l.add(x00.says("larger than %d MB: the content was not checked", maxText>>20))
+	default:
+		content, err := readAll(f)
+		if err != nil {
+			l.add(unreadable.says("cannot be read: %v", err).hint("check the file and its permissions"))
+			return l
+		}
+		l.content, l.read = content, true
+	}
+	return l
+}
+
+func readAll(f *File) ([]byte, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(r, maxText+1))
+	if closeErr := r.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil && len(content) > maxText {
+		err = fmt.Errorf("more than %d MB", maxText>>20)
+	}
+	return content, err
+}
+
+// finish moves the findings of a file to the result.
+func (c *checker) finish(p string) {
+	l := c.loaded[p]
+	c.found = append(c.found, l.findings()...)
+	l.found = nil
+	l.count = make(map[string]int)
+}
+
+// checkAttachments is the A rules.
+func (c *checker) checkAttachments() {
+	if len(c.bindings.Attachments) > 0 {
+		c.add(a06.says("the format of ATTACHMENTS is not documented").of(varAttachments).
+			hint("unpack the archive into the image with --unpack and use absolute paths"))
+	}
+	owners := make(map[string]string)
+	for _, p := range c.bindings.Attachments {
+		kind, f := c.files.stat(path.Clean("/" + p))
+		if kind != isFile || c.loaded[p] != nil {
+			continue
+		}
+		c.loaded[p] = &loaded{page: newPage(f.name()), file: f}
+		if a := checkAttachmentFile(c.loaded[p].page, f); a != nil {
+			c.attachments = append(c.attachments, a)
+			c.sharedMembers(a, owners)
+		}
+		c.finish(p)
+	}
+	c.checkModules()
+}
+
+// sharedMembers is A-04.
+func (c *checker) sharedMembers(a *archive, owners map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(a.members)) {
+		if other, ok := owners[name]; ok {
+			a.page.add(a04.says("member %s is in %s and %s", quote(name), other, a.name).hint("rename one of the two"))
+		}
+		owners[name] = a.name
+		if name == path.Base(c.bindings.Model) {
+			a.page.add(a04.says("member %s has the name of the model file", quote(name)).hint("rename it"))
+		}
+	}
+}
+
+// checkModules is A-07.
+func (c *checker) checkModules() {
+	if c.model == nil {
+		return
+	}
+	for _, module := range c.model.modules {
+		if !c.provides(module) {
+			c.add(a07.says("module %s must already be installed in the base image", quote(module)).in(c.model.name).
+				hint("or bake it inside an attachment"))
+		}
+	}
+}
+
+// provides tells whether an attachment or a baked file is the module.
+func (c *checker) provides(module string) bool {
+	first, _, _ := strings.Cut(module, ".")
+	for _, a := range c.attachments {
+		if a.has(first) || a.has(first+".py") || a.failed {
+			return true
+		}
+	}
+	for p, f := range c.files.files {
+		if base := path.Base(p); f.Baked && (base == first+".py" || base == first || strings.Contains(p, "/"+first+"/")) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,149 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/crane-bake/crane-bake/internal/registry"
+	"github.com/crane-bake/crane-bake/internal/registrytest"
+	"github.com/crane-bake/crane-bake/internal/regserver"
+	"github.com/google/go-containerregistry/pkg/authn"
+)
+
+// keychain has one name and password for every registry.
+type keychain struct{ user, password string }
+
+func (k keychain) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: k.user, Password: k.password}, nil
+}
+
+var baker = keychain{"baker", "secret"}
+
+// rights is an Auth that knows only the baker, who may push to team/* and what
+// else is given.
+func rights(b *registrytest.Bearer, refusal int, more ...registrytest.Right) *registrytest.Auth {
+	own := registrytest.Right{Repos: "team/*", Actions: []string{"pull", "push"}}
+	return &registrytest.Auth{
+		Users:        map[string]registrytest.User{baker.user: {Password: baker.password, Rights: append(more, own)}},
+		Bearer:       b,
+		MountRefusal: refusal,
+	}
+}
+
+// A mount that is refused, for whatever reason and by whomever, is no error: the
+// blob is then uploaded with the scope of the destination alone.
+func TestMount(t *testing.T) {
+	mayRead := registrytest.Right{Repos: "base/*", Actions: []string{"pull"}}
+	refuse := func(status int) func(int, *http.Request) registrytest.Fault {
+		return func(_ int, r *http.Request) registrytest.Fault {
+			if r.URL.Query().Has("mount") {
+				return registrytest.Fault{Status: status}
+			}
+			return registrytest.Fault{}
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		opts    registrytest.Options
+		mounted bool
+	}{
+		{"open registry", registrytest.Options{}, true},
+		{"basic", registrytest.Options{Auth: rights(nil, 0, mayRead)}, true},
+		{"bearer", registrytest.Options{Auth: rights(&registrytest.Bearer{}, 0, mayRead)}, true},
+		{"strict bearer", registrytest.Options{Auth: rights(&registrytest.Bearer{Strict: 401}, 0, mayRead)}, true},
+		{"answered 202", registrytest.Options{Options: regserver.Options{NoMount: true}}, false},
+		{"answered 401", registrytest.Options{Faults: refuse(401)}, false},
+		{"answered 403", registrytest.Options{Faults: refuse(403)}, false},
+		{"answered 404", registrytest.Options{Faults: refuse(404)}, false},
+		{"answered 405", registrytest.Options{Faults: refuse(405)}, false},
+		{"basic, source denied with 403", registrytest.Options{Auth: rights(nil, 0)}, false},
+		{"basic, source denied with 401", registrytest.Options{Auth: rights(nil, 401)}, false},
+		{"source denied with 202", registrytest.Options{Auth: rights(&registrytest.Bearer{}, 202)}, false},
+		{"source denied with 401", registrytest.Options{Auth: rights(&registrytest.Bearer{}, 401)}, false},
+		{"source denied with 403", registrytest.Options{Auth: rights(&registrytest.Bearer{}, 403)}, false},
+		{"source denied with 404", registrytest.Options{Auth: rights(&registrytest.Bearer{}, 404)}, false},
+		{"source left out of the token", registrytest.Options{Auth: rights(&registrytest.Bearer{}, 0)}, false},
+		{"token of the first scope only", registrytest.Options{Auth: rights(&registrytest.Bearer{FirstScope: true}, 0, mayRead)}, false},
+		{"no token of two scopes, 401", registrytest.Options{Auth: rights(&registrytest.Bearer{Combined: 401}, 0, mayRead)}, false},
+		{"no token of two scopes, 403", registrytest.Options{Auth: rights(&registrytest.Bearer{Combined: 403}, 0, mayRead)}, false},
+		{"no token for the source, 401", registrytest.Options{Auth: rights(&registrytest.Bearer{Strict: 401}, 0)}, false},
+		{"no token for the source, 403", registrytest.Options{Auth: rights(&registrytest.Bearer{Strict: 403}, 0)}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			srv := registrytest.Start(t, test.opts)
+			base := registrytest.BaseImage(t, registrytest.ImageOptions{})
+			srv.Push(t, "base/engine:v1", base)
+			layers, err := base.Layers()
+			if err != nil {
+				t.Fatal(err)
+			}
+			digest, err := layers[0].Digest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			from := repoName(t, srv.Host+"/base/engine")
+			repo := repository(t, client(t, registry.Options{Keychain: baker}), srv.Host+"/team/app")
+
+			mounted, err := repo.Mount(t.Context(), digest, from)
+			if err != nil || mounted != test.mounted {
+				t.Fatalf("mounted: %v, %v", mounted, err)
+			}
+			if found, err := repo.HasBlob(t.Context(), digest); err != nil || found != test.mounted {
+				t.Errorf("there: %v, %v", found, err)
+			}
+			if err := repo.Upload(t.Context(), registry.Bytes(small)); err != nil {
+				t.Errorf("uploading to the same repository: %v", err)
+			}
+
+			srv.Reset()
+			again, err := repo.Mount(t.Context(), digest, from)
+			if err != nil || again != test.mounted {
+				t.Fatalf("mounted: %v, %v", again, err)
+			}
+			want := 0 // a refusal is remembered
+			if test.mounted {
+				want = 1
+			}
+			if got := srv.Count("", "*"); got != want {
+				t.Errorf("%d requests for the second mount, want %d: %q", got, want, requests(srv))
+			}
+		})
+	}
+}
+
+// A refusal is about one source: others are still tried.
+func TestMountRefusalIsAboutTheSource(t *testing.T) {
+	srv, repo := open(t, registrytest.Options{}, "team/app")
+	srv.Push(t, "base/engine:v1", registrytest.BaseImage(t, registrytest.ImageOptions{}))
+	c := client(t, registry.Options{})
+	source := repository(t, c, srv.Host+"/base/engine")
+	if err := source.Upload(t.Context(), registry.Bytes(small)); err != nil {
+		t.Fatal(err)
+	}
+	digest := descriptor(t, registry.Bytes(small)).Digest
+	for _, test := range []struct {
+		from string
+		want bool
+	}{{"base/none", false}, {"base/engine", true}} {
+		mounted, err := repo.Mount(t.Context(), digest, repoName(t, srv.Host+"/"+test.from))
+		if err != nil || mounted != test.want {
+			t.Errorf("from %s: %v, %v", test.from, mounted, err)
+		}
+	}
+}
+
+func TestSameRegistry(t *testing.T) {
+	a := repoName(t, "registry.test/team/app")
+	for other, want := range map[string]bool{
+		"registry.test/base/engine":      true,
+		"registry.test:5000/base/engine": false,
+		"other.test/team/app":            false,
+	} {
+		if got := registry.SameRegistry(a, repoName(t, other)); got != want {
+			t.Errorf("%s: %v", other, got)
+		}
+	}
+}
