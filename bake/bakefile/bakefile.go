@@ -30,6 +30,9 @@ type Options struct {
 	Names []string
 	// LookupEnv gives the variables that values expand; nil gives none.
 	LookupEnv func(string) (string, bool)
+	// ModelGiven says that the caller has a model of its own, so that a bake
+	// without one is no problem.
+	ModelGiven bool
 }
 
 // A Bake is one bake of a bake file.

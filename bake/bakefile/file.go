@@ -136,7 +136,7 @@ func (f *file) bakesFor(opts Options, dir string, ps *problems) []Bake {
 	if p := find(f.profiles, opts.Profile); p != nil {
 		profile = p.section
 	}
-	e := evaluation{lookup: opts.LookupEnv, dir: dir, problems: ps}
+	e := evaluation{modelGiven: opts.ModelGiven, lookup: opts.LookupEnv, dir: dir, problems: ps}
 	if !f.fleet {
 		spec := e.spec(named{"", section{pos: pos{1, 1}}}, merge(f.common, profile))
 		return []Bake{{Spec: spec}}
@@ -162,6 +162,8 @@ type evaluation struct {
 	values   int
 	text     int
 	full     bool
+
+	modelGiven bool // Options.ModelGiven
 }
 
 // spec expands the merged keys of bake b.
@@ -188,7 +190,7 @@ func (e *evaluation) spec(b named, merged section) bake.Spec {
 			f.put(&spec, e.dir, vs)
 		}
 	}
-	if _, ok := merged.fields["model"]; !ok && !merged.broken {
+	if _, ok := merged.fields["model"]; !ok && !merged.broken && !e.modelGiven {
 		e.missingModel(b)
 	}
 	return spec

@@ -80,15 +80,28 @@ func withHint(err error, format string, args ...any) error {
 	return &cliError{err, fmt.Sprintf(format, args...)}
 }
 
-// printError writes an error as one line, then its hint.
+// printError writes an error as one line, then its hint; a bake file's problems
+// are a line each.
 func printError(w io.Writer, err error) {
+	var file *bakefile.Error
+	if errors.As(err, &file) {
+		for _, p := range file.Problems {
+			one := bakefile.Error{File: file.File, Problems: []bakefile.Problem{p}}
+			printLine(w, one.Error(), p.Hint)
+		}
+		return
+	}
 	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
 	if errors.Is(err, context.Canceled) {
 		text = "interrupted"
 	}
+	printLine(w, text, hint(err))
+}
+
+func printLine(w io.Writer, text, hint string) {
 	fmt.Fprintf(w, "crane-bake: %s\n", text)
-	if h := hint(err); h != "" {
-		fmt.Fprintf(w, "  %s\n", h)
+	if hint != "" {
+		fmt.Fprintf(w, "  %s\n", hint)
 	}
 }
 

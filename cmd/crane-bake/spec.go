@@ -111,7 +111,7 @@ func (f *specFlags) load(env *environment, host *hostFS, file string, names []st
 	if err := host.addTree(path.Dir(file)); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", file, err)
 	}
-	bakes, err := bakefile.Load(host, file, bakefile.Options{Profile: f.profile, Names: names, LookupEnv: env.lookup})
+	bakes, err := bakefile.Load(host, file, bakefile.Options{Profile: f.profile, Names: names, LookupEnv: env.lookup, ModelGiven: f.model != ""})
 	if err != nil {
 		return nil, err
 	}

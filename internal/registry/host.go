@@ -100,15 +100,20 @@ func (h *host) ping(ctx context.Context) error {
 type recordPing struct {
 	inner  http.RoundTripper
 	answer atomic.Pointer[pingAnswer]
-	noTLS  atomic.Bool
-	plain  atomic.Pointer[error] // of http
+	// The failures of https and of http.
+	secure, plain atomic.Pointer[error]
 }
 
-// reason is err without what https had to say of a registry that does not
-// speak it.
+// reason is the part of err, the failures of both schemes, that says something
+// of the registry.
 func (t *recordPing) reason(err error) error {
-	if plain := t.plain.Load(); plain != nil && t.noTLS.Load() {
+	secure, plain := t.secure.Load(), t.plain.Load()
+	switch {
+	case secure == nil:
+	case speaksNoTLS(*secure) && plain != nil:
 		return *plain
+	case isHopeless(*secure) && !speaksNoTLS(*secure):
+		return *secure // a certificate; what http got is a 400
 	}
 	return err
 }
@@ -133,8 +138,8 @@ func (t *recordPing) RoundTrip(req *http.Request) (*http.Response, error) {
 func (t *recordPing) failed(req *http.Request, err error) {
 	if req.URL.Scheme == "http" {
 		t.plain.Store(&err)
-	} else if speaksNoTLS(err) {
-		t.noTLS.Store(true)
+	} else {
+		t.secure.Store(&err)
 	}
 }
 

@@ -60,26 +60,22 @@ func (r *Repository) Upload(ctx context.Context, c Content) error {
 		} else {
 			err = r.uploadStream(ctx, c)
 		}
-		switch {
-		case err == nil, r.arrived(ctx, c, err):
-			return nil
-		case lostUpload(err):
+		if lostUpload(err) {
 			return &Error{Op: fmt.Sprintf("uploading blob to %s", r.name), Err: errors.New("the registry lost the upload session")}
 		}
 		return err
 	})
 }
 
-// arrived reports whether the blob is there although its upload ended in err:
-// the answer may have been lost, not the blob. It asks once, because the
+// arrived reports whether the blob is there although its last request ended in
+// err: the answer may have been lost, not the blob. It asks once, because the
 // upload as a whole is tried again.
-func (r *Repository) arrived(ctx context.Context, c Content, err error) bool {
-	desc, known := c.Descriptor()
+func (r *Repository) arrived(ctx context.Context, digest v1.Hash, err error) bool {
 	status := statusOf(err)
-	if !known || status == http.StatusTooManyRequests || (status != http.StatusNotFound && !passing(err)) {
+	if status == http.StatusTooManyRequests || (status != http.StatusNotFound && !passing(err)) {
 		return false
 	}
-	has, err := r.hasBlob(ctx, desc.Digest)
+	has, err := r.hasBlob(ctx, digest)
 	return err == nil && has
 }
 
@@ -194,6 +190,9 @@ func (r *Repository) postBlob(ctx context.Context, c Content, desc v1.Descriptor
 		size:   desc.Size,
 		expect: []int{http.StatusCreated, http.StatusAccepted},
 	})
+	if err != nil && r.arrived(ctx, desc.Digest, err) {
+		return url.URL{}, true, nil
+	}
 	if err != nil {
 		return url.URL{}, false, err
 	}
@@ -256,6 +255,9 @@ func (r *Repository) commitUpload(ctx context.Context, at url.URL, desc v1.Descr
 		size:   size,
 		expect: []int{http.StatusCreated, http.StatusNoContent, http.StatusOK},
 	})
+	if err != nil && r.arrived(ctx, desc.Digest, err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
