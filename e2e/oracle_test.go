@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -97,7 +98,8 @@ func compared(t testing.TB, img v1.Image) map[string]any {
 func buildahBuild(t testing.TB, format, base, dst string) {
 	t.Helper()
 	dir := t.TempDir()
-	source := copyScorer(t, dir) // with the modes that a bake gives to files, whatever the checkout's are
+	t.Cleanup(func() { makeRemovable(t, dir) }) // buildah's store has directories that are read-only
+	source := copyScorer(t, dir)                // with the modes that a bake gives to files, whatever the checkout's are
 	policy := filepath.Join(dir, "policy.json")
 	if err := os.WriteFile(policy, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o644); err != nil {
 		t.Fatal(err)
@@ -118,6 +120,19 @@ func buildahBuild(t testing.TB, format, base, dst string) {
 		"--format", format, "--identity-label=false", // its own version, as a label
 		"--build-arg", "BASE="+base, "--tag", "oracle", "--file", filepath.Join(source, "Dockerfile"), source)
 	buildah("push", "--tls-verify=false", "--signature-policy", policy, "oracle", "docker://"+dst)
+}
+
+func makeRemovable(t testing.TB, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			return os.Chmod(name, 0o700)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // tree lists the root file system of an image: of each path what it is, its

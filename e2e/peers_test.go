@@ -38,7 +38,7 @@ func withHome(t testing.TB, cmd *exec.Cmd) *exec.Cmd {
 // skopeo runs skopeo, which is not to ask the machine's signature policy.
 func skopeo(t testing.TB, args ...string) []byte {
 	t.Helper()
-	args = append([]string{"--insecure-policy"}, args...)
+	args = append([]string{"--insecure-policy", "--tmpdir", t.TempDir()}, args...)
 	return output(t, withHome(t, command(t, peer(t, "skopeo"), args...)))
 }
 

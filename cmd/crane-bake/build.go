@@ -27,7 +27,7 @@ image as layers, binds them in its environment, and publishes the result. Flags
 win over the file. NAMEs choose bakes of a fleet file.
 
   crane-bake build -t registry.example.com/team/scorer:v1
-  crane-bake build -m model.py3 -s input=input.avsc --stream 0=rest.json \\
+  crane-bake build -m model.py3 -s input=input.avsc --stream 0=rest.json \
       -b fastscore/engine:1.10 -t oci:out:v1
 
 Standard output holds one line for each published image, REPO@sha256:….`,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/crane-bake/crane-bake/internal/registry"
 	"github.com/crane-bake/crane-bake/internal/registrytest"
+	"github.com/google/go-containerregistry/pkg/authn"
 )
 
 // elsewhere is a server on another port than the registry's, which notes the
@@ -37,27 +38,11 @@ func elsewhere(t *testing.T, h http.HandlerFunc) (host string, credentials func(
 	}
 }
 
-// inFront serves srv, except for requests that h answers.
-func inFront(t *testing.T, srv *registrytest.Server, h func(http.ResponseWriter, *http.Request) bool) string {
-	t.Helper()
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/v2/" && r.URL.Path != "/token" && r.Header.Get("Authorization") == "" {
-			t.Errorf("%s %s without credentials", r.Method, r.URL.Path)
-		}
-		if !h(w, r) {
-			srv.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(front.Close)
-	return front.Listener.Addr().String()
-}
-
 // Credentials are for the registry alone, wherever it sends a client to.
 func TestCredentialsStayWithTheRegistry(t *testing.T) {
 	for name, b := range map[string]*registrytest.Bearer{"bearer": {}, "basic": nil} {
 		for _, challenge := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/challenge %v", name, challenge), func(t *testing.T) {
-				srv := registrytest.Start(t, registrytest.Options{Auth: rights(b, 0)})
 				var other string
 				other, credentials := elsewhere(t, func(w http.ResponseWriter, r *http.Request) {
 					switch {
@@ -74,19 +59,16 @@ func TestCredentialsStayWithTheRegistry(t *testing.T) {
 						w.WriteHeader(http.StatusCreated)
 					}
 				})
-				host := inFront(t, srv, func(w http.ResponseWriter, r *http.Request) bool {
+				srv := registrytest.Start(t, registrytest.Options{Auth: rights(b, 0), Faults: func(_ int, r *http.Request) registrytest.Fault {
 					switch {
 					case r.Method == "GET" && strings.Contains(r.URL.Path, "/blobs/"):
-						http.Redirect(w, r, "http://"+other+"/blob?sig=1", http.StatusTemporaryRedirect)
+						return registrytest.Fault{Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {"http://" + other + "/blob?sig=1"}}}
 					case r.Method == "POST":
-						w.Header().Set("Location", "http://"+other+"/upload?sig=1")
-						w.WriteHeader(http.StatusAccepted)
-					default:
-						return false
+						return registrytest.Fault{Status: http.StatusAccepted, Header: http.Header{"Location": {"http://" + other + "/upload?sig=1"}}}
 					}
-					return true
-				})
-				repo := repository(t, client(t, registry.Options{Keychain: baker, Retries: -1}), host+"/team/app")
+					return registrytest.Fault{}
+				}})
+				repo := repository(t, client(t, registry.Options{Keychain: baker, Retries: -1}), srv.Host+"/team/app")
 				desc := descriptor(t, registry.Bytes(there))
 				_, get := repo.SmallBlob(t.Context(), desc, desc.Size)
 				for what, err := range map[string]error{
@@ -95,6 +77,11 @@ func TestCredentialsStayWithTheRegistry(t *testing.T) {
 				} {
 					if (err != nil) != challenge {
 						t.Errorf("%s: %v", what, err)
+					}
+				}
+				for _, r := range srv.Requests() {
+					if r.Repo != "" && r.Header.Get("Authorization") == "" {
+						t.Errorf("%s %s without credentials", r.Method, r.Path)
 					}
 				}
 				got := credentials()
@@ -114,78 +101,80 @@ func TestCredentialsStayWithTheRegistry(t *testing.T) {
 // Neither errors nor the log repeat what queries, headers and details of
 // answers hold.
 func TestTextsHoldNoSecrets(t *testing.T) {
-	const secret = "SECRET"
 	bad := "http://127.0.0.1:1/nowhere?sig=" + secret // a port that nobody listens on
 	for _, test := range []struct {
 		name string
-		auth *registrytest.Auth
+		want string // in the error's text
 		h    func(http.ResponseWriter, *http.Request) bool
 		do   func(*testing.T, *registry.Repository) error
 	}{
 		{
-			name: "session refused",
+			name: "session refused", want: "400 Bad Request: digest_invalid: no",
 			h: at("PUT", func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
 				fmt.Fprintf(w, `{"errors":[{"code":"DIGEST_INVALID","message":"no","detail":{"url":%q}}]}`, r.URL.String()+secret)
 			}), do: push,
 		},
-		{name: "session cut", h: at("PUT", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), do: push},
-		{name: "session unavailable", h: at("PUT", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, 503) }), do: push},
-		{name: "session out of reach", h: at("POST", func(w http.ResponseWriter, _ *http.Request) {
+		{name: "session cut", want: "EOF", h: at("PUT", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), do: push},
+		{name: "session unavailable", want: "503 Service Unavailable", h: at("PUT", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, 503) }), do: push},
+		{name: "session out of reach", want: "refused", h: at("POST", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", bad)
 			w.WriteHeader(http.StatusAccepted)
 		}), do: push},
-		{name: "session at an invalid address", h: at("POST", func(w http.ResponseWriter, _ *http.Request) {
+		{name: "session at an invalid address", want: "no valid Location", h: at("POST", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://[half?_state="+secret)
 			w.WriteHeader(http.StatusAccepted)
 		}), do: push},
-		{name: "redirect out of reach", h: at("GET", func(w http.ResponseWriter, r *http.Request) {
+		{name: "redirect out of reach", want: "refused", h: at("GET", func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "/blobs/") {
 				http.Redirect(w, r, bad, http.StatusTemporaryRedirect)
 			}
 		}), do: pull},
-		{name: "redirect without end", h: at("GET", func(w http.ResponseWriter, r *http.Request) {
+		{name: "redirect without end", want: "stopped after 10 redirects", h: at("GET", func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "/blobs/") {
 				http.Redirect(w, r, r.URL.Path+"?sig="+secret, http.StatusTemporaryRedirect)
 			}
 		}), do: pull},
-		{name: "token server cut", auth: rights(&registrytest.Bearer{}, 0), h: func(_ http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/token" {
-				panic(http.ErrAbortHandler)
-			}
-			return false
-		}, do: pull},
-		{name: "token refused", auth: rights(&registrytest.Bearer{}, 0), h: func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/token" {
-				http.Error(w, secret, http.StatusForbidden)
-			}
-			return r.URL.Path == "/token"
-		}, do: pull},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			srv := registrytest.Start(t, registrytest.Options{Auth: test.auth})
+			srv := registrytest.Start(t, registrytest.Options{})
 			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/v2/" || !test.h(w, r) {
 					srv.ServeHTTP(w, r)
 				}
 			}))
 			defer front.Close()
-			var log bytes.Buffer
-			opts := registry.Options{Retries: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))}
-			if test.auth != nil {
-				opts.Keychain = keychain{baker.user, secret}
-			}
-			repo := repository(t, client(t, opts), front.Listener.Addr().String()+"/team/app")
-			err := test.do(t, repo)
-			if err == nil {
-				t.Fatal("no error")
-			}
-			for _, text := range []string{err.Error(), log.String()} {
-				if strings.Contains(text, secret) || strings.Contains(text, "?") || strings.Contains(text, "_state") || strings.Contains(text, "scope=") {
-					t.Errorf("a secret in %q", text)
-				}
-			}
+			holdsNoSecret(t, front.Listener.Addr().String(), nil, test.do, test.want)
 		})
+	}
+	for name, fault := range map[string]registrytest.Fault{
+		"EOF": {Before: true}, "403 Forbidden": {Status: 403}, "503 Service Unavailable": {Status: 503},
+	} {
+		t.Run("token server: "+name, func(t *testing.T) {
+			srv := registrytest.Start(t, registrytest.Options{
+				Auth:   rights(&registrytest.Bearer{}, 0),
+				Faults: registrytest.First(100, "GET", "/token", fault),
+			})
+			holdsNoSecret(t, srv.Host, keychain{baker.user, secret}, pull, name)
+		})
+	}
+}
+
+const secret = "SECRET"
+
+// holdsNoSecret checks the texts of what do fails with, of which want is part.
+func holdsNoSecret(t *testing.T, host string, k authn.Keychain, do func(*testing.T, *registry.Repository) error, want string) {
+	t.Helper()
+	var log bytes.Buffer
+	c := client(t, registry.Options{Keychain: k, Retries: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	err := do(t, repository(t, c, host+"/team/app"))
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Fatalf("got %v, want %q", err, want)
+	}
+	for _, text := range []string{err.Error(), log.String()} {
+		if strings.ContainsAny(text, "?&") || strings.Contains(text, secret) || strings.Contains(text, "_state") || strings.Contains(text, "scope") {
+			t.Errorf("a secret in %q", text)
+		}
 	}
 }
 
