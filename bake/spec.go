@@ -48,6 +48,11 @@ type Spec struct {
 	// Assets are further files and directories.
 	Assets []Asset
 
+	// Copies put files where and how they say, in order; a later one replaces
+	// what an earlier one put at the same path. They are for front ends that
+	// know more than roles, such as a Dockerfile.
+	Copies []Copy
+
 	// ConnectPrefix is the base URL of Connect; empty keeps the base's own
 	// value and is DefaultConnectPrefix where the base has none.
 	ConnectPrefix string
@@ -55,9 +60,12 @@ type Spec struct {
 	// DefaultAssetsDir.
 	AssetsDir string
 
-	Env         map[string]string // further environment variables
+	// Env holds further environment variables. A variable of the engine
+	// contract may be here, word for word, where its own field is empty.
+	Env         map[string]string
 	Labels      map[string]string // image labels
 	Annotations map[string]string // manifest annotations
+	Settings    Settings
 
 	// Platforms chooses platforms of a multi-platform base, each
 	// OS/ARCH[/VARIANT]; none chooses every platform the base has.
@@ -73,6 +81,40 @@ type Spec struct {
 
 	// Allow names rules whose findings do not count against the bake.
 	Allow []string
+}
+
+// A Copy puts a file, what is in a directory, or the members of an archive into
+// the image as they are: symbolic links stay links, and modes stay.
+type Copy struct {
+	// FS holds Path; nil is Spec.FS.
+	FS fs.FS
+	// Path is a file, a directory whose content is copied, or with Unpack an
+	// archive. Empty makes the directory Dest and copies nothing.
+	Path string
+	// Dest is the absolute in-image path of the file, or of the directory that
+	// receives the content.
+	Dest   string
+	Unpack bool
+	// Owner is the owner of everything copied; nil is 0:0, or for an archive
+	// what its members say.
+	Owner *Owner
+	// Mode is the permissions of everything copied; nil keeps the sources'.
+	Mode *fs.FileMode
+	// Skip reports names in FS to leave out; nil leaves out nothing.
+	Skip func(name string) bool
+	// Instruction describes the copy in the image's history.
+	Instruction string
+}
+
+// An Owner is a numeric user and group.
+type Owner struct{ UID, GID int }
+
+// Settings change parts of the image's config that a bake leaves alone
+// otherwise.
+type Settings struct {
+	User, WorkingDir, StopSignal string   // empty leaves the base's
+	Entrypoint, Cmd              []string // nil leaves the base's, empty clears it
+	ExposedPorts, Volumes        []string // added to the base's
 }
 
 // An Asset is a further file or directory of a bake.

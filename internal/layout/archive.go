@@ -54,14 +54,19 @@ const tarBlock = 512
 
 // Put appends a blob: room for a header, the bytes, and then the header, which
 // holds the digest.
-func (a *Archive) Put(ctx context.Context, r io.Reader) (v1.Descriptor, error) {
+func (a *Archive) Put(ctx context.Context, r io.Reader) (desc v1.Descriptor, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	defer func() {
+		if err != nil {
+			// What is left of the blob would become the padding of the next.
+			err = errors.Join(err, a.tmp.Truncate(a.end))
+		}
+	}()
 	if _, err := a.tmp.Seek(a.end+tarBlock, io.SeekStart); err != nil {
 		return v1.Descriptor{}, err
 	}
-	desc, err := copyHashed(ctx, a.tmp, r)
-	if err != nil {
+	if desc, err = copyHashed(ctx, a.tmp, r); err != nil {
 		return v1.Descriptor{}, err
 	}
 	if a.stored[desc.Digest] {
@@ -154,6 +159,8 @@ func (a *Archive) Commit(image Image, tags []string) error {
 
 // Abort removes the unfinished archive.
 func (a *Archive) Abort() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if !a.done {
 		a.tmp.Close()
 		os.Remove(a.tmp.Name())

@@ -122,7 +122,11 @@ func (d *Dir) Commit(image Image, tags []string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(d.path, "oci-layout"), []byte(layoutFile)); err != nil {
+	marker := filepath.Join(d.path, "oci-layout")
+	if _, err := os.Stat(marker); err != nil {
+		d.created = append(d.created, marker)
+	}
+	if err := writeFile(marker, []byte(layoutFile)); err != nil {
 		return err
 	}
 	if err := writeFile(filepath.Join(d.path, "index.json"), raw); err != nil {
@@ -163,6 +167,8 @@ func retag(entries []v1.Descriptor, top v1.Descriptor, tags []string) []v1.Descr
 
 // Abort removes the blobs and directories that this writer made.
 func (d *Dir) Abort() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.done {
 		return
 	}

@@ -66,6 +66,7 @@ func (t *TarFS) list() error {
 				return err
 			}
 			t.members[name] = member{offset, hdr.Size}
+			delete(links, name) // a later member replaces an earlier one
 		case tar.TypeSymlink:
 			// docker save before 25 links layers that repeat.
 			links[name] = path.Join(path.Dir(name), hdr.Linkname)
@@ -74,7 +75,14 @@ func (t *TarFS) list() error {
 		}
 	}
 	for name, to := range links {
-		if m, ok := t.members[to]; ok {
+		for range links { // a link may lead to a link, but not for ever
+			next, ok := links[to]
+			if !ok {
+				break
+			}
+			to = next
+		}
+		if m, ok := t.members[to]; ok && links[to] == "" {
 			t.members[name] = m
 		}
 	}

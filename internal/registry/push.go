@@ -12,33 +12,10 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
-
-// Content is a blob to upload.
-type Content struct {
-	// Open opens the bytes, from the start, once for each attempt. What it
-	// returns may be closed while it is read, and must then stop to read.
-	Open func(ctx context.Context) (io.ReadCloser, error)
-	// Descriptor is the blob's digest and size. It reports false while they
-	// are unknown: then it is called again after the bytes were read to their
-	// end, and must know.
-	Descriptor func() (v1.Descriptor, bool)
-}
-
-// Bytes is the content that b holds.
-func Bytes(b []byte) Content {
-	digest, size, err := v1.SHA256(bytes.NewReader(b))
-	return Content{
-		Open: func(context.Context) (io.ReadCloser, error) {
-			return io.NopCloser(bytes.NewReader(b)), err
-		},
-		Descriptor: func() (v1.Descriptor, bool) { return v1.Descriptor{Digest: digest, Size: size}, true },
-	}
-}
 
 // smallUpload is the largest blob that is sent along with the request that
 // opens its upload. A registry that does not do that answers 202 and the bytes
@@ -113,45 +90,6 @@ func (r *Repository) uploadKnown(ctx context.Context, c Content, desc v1.Descrip
 		return err
 	}
 	return r.commitUpload(ctx, location, desc, body, desc.Size)
-}
-
-// reservation is an upload session that was opened ahead of its blob.
-type reservation struct {
-	opened chan struct{} // closed when the registry has answered
-	at     url.URL
-	err    error
-}
-
-// Reserve opens an upload session in the background, for a blob that is still
-// being made: its Upload then takes one round trip less. A reservation that
-// fails costs nothing but itself.
-func (r *Repository) Reserve(ctx context.Context) {
-	res := &reservation{opened: make(chan struct{})}
-	r.mu.Lock()
-	r.reserved = append(r.reserved, res)
-	r.mu.Unlock()
-	go func() {
-		defer close(res.opened)
-		res.at, res.err = r.openUpload(ctx)
-	}()
-}
-
-// takeReserved returns a session that Reserve opened, if there is one.
-func (r *Repository) takeReserved(ctx context.Context) (url.URL, bool) {
-	r.mu.Lock()
-	if len(r.reserved) == 0 {
-		r.mu.Unlock()
-		return url.URL{}, false
-	}
-	res := r.reserved[0]
-	r.reserved = r.reserved[1:]
-	r.mu.Unlock()
-	select {
-	case <-res.opened:
-		return res.at, res.err == nil
-	case <-ctx.Done():
-		return url.URL{}, false
-	}
 }
 
 // openUpload begins an upload session (distribution spec, end-4a).
@@ -265,45 +203,6 @@ func (r *Repository) commitUpload(ctx context.Context, at url.URL, desc v1.Descr
 	return nil
 }
 
-// Mount makes the repository share a blob of another one of the same registry
-// (end-11). It reports false where the registry would not: because it does not
-// mount, because the source does not hold the blob, or because the caller may
-// not read the source.
-func (r *Repository) Mount(ctx context.Context, digest v1.Hash, from name.Repository) (bool, error) {
-	if _, refused := r.host.noMount.Load(from.RepositoryStr()); refused {
-		return false, nil
-	}
-	mounted := false
-	err := r.host.client.retry(ctx, func(ctx context.Context) error {
-		res, err := r.host.send(ctx, request{
-			op:     fmt.Sprintf("mounting blob %s from %s into %s", digest, from, r.name),
-			method: http.MethodPost,
-			url: r.url("blobs/uploads/", url.Values{
-				"mount": {digest.String()}, "from": {from.RepositoryStr()},
-			}),
-			scopes: append(r.pushScopes(), from.Scope(transport.PullScope)),
-			expect: []int{http.StatusCreated, http.StatusAccepted},
-		})
-		switch status := statusOf(err); {
-		case err == nil:
-			finish(res)
-			mounted = res.StatusCode == http.StatusCreated
-			return nil
-		case status == http.StatusUnauthorized, status == http.StatusForbidden,
-			status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
-			// The refusal may be the token server's, of the combined scopes.
-			r.host.client.opts.Logger.Info("mount refused", "from", from, "to", r.name, "because", err)
-			return nil
-		default:
-			return err
-		}
-	})
-	if err == nil && !mounted {
-		r.host.noMount.Store(from.RepositoryStr(), struct{}{})
-	}
-	return mounted, err
-}
-
 // PutManifest stores a manifest under a tag or its digest.
 func (r *Repository) PutManifest(ctx context.Context, ref string, mediaType types.MediaType, raw []byte) error {
 	return r.host.client.retry(ctx, func(ctx context.Context) error {
@@ -334,13 +233,4 @@ func location(op string, res *http.Response) (url.URL, error) {
 		return url.URL{}, &Error{Op: op, Status: res.StatusCode, Err: errors.New("no valid Location in the answer")}
 	}
 	return *u, nil
-}
-
-// openSource opens c and marks its failures as the source's.
-func openSource(ctx context.Context, c Content) (io.ReadCloser, error) {
-	rc, err := c.Open(ctx)
-	if err != nil {
-		return nil, &sourceError{err}
-	}
-	return rc, nil
 }
