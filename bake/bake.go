@@ -119,6 +119,14 @@ func publish(ctx context.Context, plan *Plan, open func(context.Context, *publis
 		if img, err = open(gctx, pub); err != nil {
 			return err
 		}
+		for _, t := range pub.targets {
+			if err := t.locations()[0].fits(img); err != nil {
+				return err
+			}
+		}
+		if err := pub.fits(img); err != nil {
+			return err
+		}
 		g.Go(func() error { return pub.base(gctx, img.base) })
 		select {
 		case <-layersDone:

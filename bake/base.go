@@ -133,7 +133,10 @@ func (b *Base) read(ctx context.Context, platforms []v1.Platform) error {
 			return err
 		}
 		b.images = []*baseImage{img}
-		return b.chosen(platforms)
+		if err := b.chosen(platforms); err != nil {
+			return fmt.Errorf("%w; it has %s", err, img.platform)
+		}
+		return nil
 	case desc.MediaType.IsSchema1():
 		return errors.New("it is a Docker schema 1 image, a format without digests of its layers' content; push it again with a current tool")
 	}

@@ -62,7 +62,7 @@ func Build(base *Base, plan *Plan) (*Image, error) {
 // isIndex reports whether the result is an index: where the base is one, unless
 // a single platform of it was chosen.
 func (i *Image) isIndex() bool {
-	return i.base.index != nil && (len(i.base.images) > 1 || len(i.plan.platforms) != 1)
+	return i.base.index != nil && (len(i.base.images) > 1 || len(i.plan.platforms) == 0)
 }
 
 // assemble makes the manifests, after a pass over every layer that had none.

@@ -139,6 +139,7 @@ func (p *Plan) bakedConfig(base *baseConfig, record Record) ([]byte, error) {
 	out := maps.Clone(base.raw)
 	config := maps.Clone(base.config)
 
+	var err error
 	env, change := setEnv(base.env, p.envFor(base))
 	record.Env = change
 	if p.spec.Created.IsZero() {
@@ -157,6 +158,10 @@ func (p *Plan) bakedConfig(base *baseConfig, record Record) ([]byte, error) {
 		}
 		record.Labels.Set = append(record.Labels.Set, k)
 		labels[k] = p.spec.Labels[k]
+	}
+	record.Settings, err = p.spec.Settings.apply(config)
+	if err != nil {
+		return nil, err
 	}
 	text, err := record.encode()
 	if err != nil {
@@ -204,14 +209,10 @@ func (p *Plan) bakedConfig(base *baseConfig, record Record) ([]byte, error) {
 	return marshal(out)
 }
 
-// envFor is the bake's environment on this base: a base's own CONNECT_PREFIX
-// stays unless the Spec has one.
+// envFor is the bake's environment on this base.
 func (p *Plan) envFor(base *baseConfig) []string {
-	b := p.bindings
-	if _, has := value(base.env, "CONNECT_PREFIX"); b.ConnectPrefix == "" && !has {
-		b.ConnectPrefix = DefaultConnectPrefix
-	}
-	return p.envWith(b)
+	prefix, _ := value(base.env, "CONNECT_PREFIX")
+	return p.envOn(prefix)
 }
 
 // historyEntry is an entry of a config's history (OCI image-spec, config.md).

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/crane-bake/crane-bake/bake"
 	"github.com/crane-bake/crane-bake/internal/registrytest"

@@ -38,6 +38,9 @@ func (p *Plan) DryRun(ctx context.Context, remote *Remote) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := loc.fits(img); err != nil {
+			return nil, err
+		}
 		locations = append(locations, loc)
 		report.Tags = append(report.Tags, loc.String())
 	}

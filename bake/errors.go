@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
 	"github.com/crane-bake/crane-bake/internal/layer"
@@ -50,17 +49,23 @@ type CheckError struct {
 	Findings []engine.Finding
 }
 
+// Error counts the findings; what they are is in Findings.
 func (e *CheckError) Error() string {
-	var errs []string
+	n := map[engine.Severity]int{}
 	for _, f := range e.Findings {
-		if f.Severity == engine.Error {
-			errs = append(errs, f.Rule+": "+f.Message)
-		}
+		n[f.Severity]++
 	}
-	if len(errs) == 1 {
-		return "the check found an error: " + errs[0]
+	if n[engine.Error] == 0 {
+		return "the check found " + count(n[engine.Warning], "warning") + ", which strictness forbids"
 	}
-	return fmt.Sprintf("the check found %d errors: %s", len(errs), strings.Join(errs, "; "))
+	return "the check found " + count(n[engine.Error], "error") + " and " + count(n[engine.Warning], "warning")
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // sideError says on which side of a bake an error arose.

@@ -63,7 +63,7 @@ type lister struct {
 }
 
 // list returns the items of spec in a fixed order.
-func list(ctx context.Context, spec Spec) ([]*item, []engine.Finding, error) {
+func list(ctx context.Context, spec Spec, bindings engine.Bindings) ([]*item, []engine.Finding, error) {
 	l := &lister{ctx: ctx, fsys: spec.FS, dir: spec.AssetsDir}
 	if spec.Model != "" {
 		l.bound(RoleModel, "", spec.Model)
@@ -83,6 +83,7 @@ func list(ctx context.Context, spec Spec) ([]*item, []engine.Finding, error) {
 	for _, asset := range spec.Assets {
 		l.asset(asset)
 	}
+	l.copies(spec.Copies, bindings)
 	l.collisions()
 	return l.items, l.findings, errors.Join(l.errs...)
 }
@@ -157,7 +158,7 @@ func (l *lister) asset(a Asset) {
 
 func (l *lister) unpack(archive, dir string) {
 	dest := l.under(dir)
-	members, entries, err := layer.Archive(l.ctx, l.fsys, archive, strings.TrimPrefix(dest, "/"), layer.Limits{})
+	members, entries, err := layer.Archive(l.ctx, l.fsys, archive, strings.TrimPrefix(dest, "/"), layer.ArchiveOptions{})
 	if err != nil {
 		l.errs = append(l.errs, fmt.Errorf("unpack: %w", err))
 		return

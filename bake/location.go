@@ -4,6 +4,7 @@
 package bake
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -55,10 +56,17 @@ func parseRegistry(s string, insecure bool) (Location, error) {
 	}
 	ref, err := name.ParseReference(s, opts...)
 	if err != nil {
-		return Location{}, usagef("image %q: %v", s, err)
+		return Location{}, usagef("image %q: want REGISTRY/REPOSITORY[:TAG][@DIGEST], a repository in lower-case letters, digits and . _ - /", s)
+	}
+	if tag, ok := ref.(name.Tag); ok && !validTag.MatchString(tag.TagStr()) {
+		return Location{}, usagef("image %q: a tag has up to 128 letters, digits, _ . and -, and starts with none of the last two", s)
 	}
 	return Location{transport: transportRegistry, ref: ref}, nil
 }
+
+// validTag is the distribution spec's grammar of a tag; go-containerregistry's
+// is laxer, and a registry would refuse the tag after everything else was sent.
+var validTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 func parseFile(transport, s string) (Location, error) {
 	path, tag, _ := strings.Cut(s, ":")

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/spelling"
 )
 
 // A Plan is a Spec whose files were found and checked: what will be baked, but
@@ -21,7 +22,8 @@ import (
 type Plan struct {
 	spec      Spec
 	items     []*item
-	bindings  engine.Bindings
+	own       engine.Bindings // of the Spec's own fields
+	bindings  engine.Bindings // with what Spec.Env says word for word
 	platforms []v1.Platform
 	findings  []engine.Finding
 	layers    []*bakedLayer
@@ -35,6 +37,9 @@ type Plan struct {
 func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 	spec, err := spec.withDefaults()
 	if err != nil {
+		return nil, err
+	}
+	if err := knownRules(spec.Allow); err != nil {
 		return nil, err
 	}
 	p := &Plan{spec: spec}
@@ -52,13 +57,18 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 		}
 		p.toLayout = p.toLayout || loc.transport == transportOCI || loc.transport == transportOCIArchive
 	}
-	items, findings, err := list(ctx, spec)
+	p.own = bindingsOf(spec)
+	p.bindings = p.own
+	decoded := p.own.Validate()
+	if verbatim := contractEnv(spec.Env); len(verbatim) > 0 {
+		p.bindings, decoded = engine.Decode(append(p.own.Env(), verbatim...))
+	}
+	items, findings, err := list(ctx, spec, p.bindings)
 	if err != nil {
 		return nil, &sideError{"reading the bake's files", err}
 	}
 	p.items = items
-	p.bindings = bindingsOf(spec)
-	p.findings = spec.allowed(append(p.bindings.Validate(), findings...))
+	p.findings = spec.allowed(append(decoded, findings...))
 	if p.layers, err = layersOf(items, spec); err != nil {
 		return nil, err
 	}
@@ -94,7 +104,7 @@ func (s Spec) withDefaults() (Spec, error) {
 		if k == "" || strings.ContainsAny(k, "=\x00") || strings.Contains(s.Env[k], "\x00") {
 			return s, usagef("environment variable %q: not a name that an environment can hold", k)
 		}
-		if slices.Contains(contractVariables, k) {
+		if s.owns(k) {
 			return s, usagef("environment variable %s is set by the bake itself; say it with its own field or flag", k)
 		}
 	}
@@ -107,7 +117,35 @@ func (s Spec) withDefaults() (Spec, error) {
 // contractVariables are the engine contract's variables.
 var contractVariables = []string{"MODEL", "SCHEMAS", "STREAMS", "ATTACHMENTS", "CONNECT_PREFIX"}
 
-// bindingsOf is what the contract's variables of spec will say.
+// owns reports whether a variable of the contract is set by a field of s.
+func (s Spec) owns(variable string) bool {
+	switch variable {
+	case "MODEL":
+		return s.Model != ""
+	case "SCHEMAS":
+		return len(s.Schemas) > 0
+	case "STREAMS":
+		return len(s.Streams) > 0
+	case "ATTACHMENTS":
+		return len(s.Attachments) > 0
+	case "CONNECT_PREFIX":
+		return s.ConnectPrefix != ""
+	}
+	return false
+}
+
+// contractEnv is the part of env that the contract speaks of.
+func contractEnv(env map[string]string) []string {
+	var out []string
+	for _, k := range contractVariables {
+		if v, ok := env[k]; ok {
+			out = append(out, k+"="+v)
+		}
+	}
+	return out
+}
+
+// bindingsOf is what the fields of spec make the contract's variables say.
 func bindingsOf(spec Spec) engine.Bindings {
 	b := engine.Bindings{
 		Schemas:       map[string]string{},
@@ -129,6 +167,25 @@ func bindingsOf(spec Spec) engine.Bindings {
 	return b
 }
 
+// knownRules refuses rules that the contract does not have: a slip would allow
+// nothing, silently.
+func knownRules(allow []string) error {
+	var known []string
+	for _, r := range engine.Rules() {
+		known = append(known, r.ID)
+	}
+	for _, rule := range allow {
+		if slices.Contains(known, rule) {
+			continue
+		}
+		if near := spelling.Nearest(rule, known); near != "" {
+			return usagef("allow: there is no rule %s; did you mean %s?", rule, near)
+		}
+		return usagef("allow: there is no rule %s", rule)
+	}
+	return nil
+}
+
 // allowed turns the findings that Spec.Allow names into notes.
 func (s Spec) allowed(findings []engine.Finding) []engine.Finding {
 	for i, f := range findings {
@@ -144,18 +201,23 @@ func (s Spec) allowed(findings []engine.Finding) []engine.Finding {
 // of the check; those of allowed rules are notes.
 func (p *Plan) Findings() []engine.Finding { return slices.Clone(p.findings) }
 
+// secretRule is the rule about secrets in plain text.
+const secretRule = "SD-54"
+
 // Env is the environment variables that the bake sets, each KEY=VALUE, in
 // their order in the image. CONNECT_PREFIX is the default unless the base has
 // its own value.
 func (p *Plan) Env() []string {
-	b := p.bindings
-	if b.ConnectPrefix == "" {
-		b.ConnectPrefix = DefaultConnectPrefix
-	}
-	return p.envWith(b)
+	return p.envOn("")
 }
 
-func (p *Plan) envWith(b engine.Bindings) []string {
+// envOn is the environment on a base whose own CONNECT_PREFIX is prefix: it
+// stays unless the Spec has one.
+func (p *Plan) envOn(prefix string) []string {
+	b := p.own
+	if _, given := p.spec.Env["CONNECT_PREFIX"]; b.ConnectPrefix == "" && !given && prefix == "" {
+		b.ConnectPrefix = DefaultConnectPrefix
+	}
 	env := b.Env()
 	for _, k := range slices.Sorted(maps.Keys(p.spec.Env)) {
 		env = append(env, k+"="+p.spec.Env[k])
@@ -173,7 +235,8 @@ func (p *Plan) Files() []File {
 }
 
 // Verdict is nil, or a CheckError where a finding forbids the bake: an error,
-// or with strict a warning too.
+// or with strict a warning too. With strict, a secret in plain text is an
+// error.
 func (p *Plan) Verdict(strict bool) error {
 	limit := engine.Error
 	if strict {
@@ -181,7 +244,13 @@ func (p *Plan) Verdict(strict bool) error {
 	}
 	for _, f := range p.findings {
 		if f.Severity >= limit {
-			return &CheckError{Findings: p.Findings()}
+			findings := p.Findings()
+			for i := range findings {
+				if strict && findings[i].Rule == secretRule && findings[i].Severity == engine.Warning {
+					findings[i].Severity = engine.Error
+				}
+			}
+			return &CheckError{Findings: findings}
 		}
 	}
 	return nil

@@ -24,6 +24,7 @@ type publisher struct {
 	progress func(Event)
 	moving   chan struct{} // one token for each blob whose bytes move
 	asking   chan struct{} // one token for each blob that is mounted or looked for
+	lining   chan struct{} // one token for the blob that goes to archives
 	archives chan struct{} // one token for the blob that goes to archives; see send
 	before   int64         // requests of the remote before this publish
 
@@ -57,6 +58,7 @@ func newPublisher(remote *Remote, tags []string, progress func(Event)) (*publish
 		progress: progress,
 		moving:   make(chan struct{}, remote.jobs),
 		asking:   make(chan struct{}, maxAsking),
+		lining:   make(chan struct{}, 1),
 		archives: make(chan struct{}, 1),
 		before:   remote.client.Requests(),
 	}
@@ -84,6 +86,17 @@ func (p *publisher) reserve(ctx context.Context, images int) {
 			}
 		}
 	}
+}
+
+// fits refuses an image that a target cannot hold, before anything shows.
+func (p *publisher) fits(img *Image) error {
+	for _, t := range p.targets {
+		f, ok := t.(*fileTarget)
+		if ok && f.first.transport == transportDockerArchive && len(img.base.images) > 1 {
+			return usagef("destination %s holds one platform, the bake has %d: choose one with --platform", t, len(img.base.images))
+		}
+	}
+	return nil
 }
 
 // layers puts the bake's own layers, which need no base.
@@ -146,11 +159,12 @@ func (p *publisher) base(ctx context.Context, base *Base) error {
 				from: base.source.repository(),
 				content: registry.Content{
 					Open: func(ctx context.Context) (io.ReadCloser, error) {
+						side := "base " + base.location.String()
 						rc, err := base.source.blob(ctx, desc)
 						if err != nil {
-							return nil, &sideError{"base " + base.location.String(), err}
+							return nil, &sideError{side, err}
 						}
-						return rc, nil
+						return &sidedReader{rc, side}, nil
 					},
 					Descriptor: func() (v1.Descriptor, bool) { return desc, true },
 				},
@@ -159,6 +173,20 @@ func (p *publisher) base(ctx context.Context, base *Base) error {
 		}
 	}
 	return g.Wait()
+}
+
+// sidedReader says on which side an error of reading arose.
+type sidedReader struct {
+	io.ReadCloser
+	side string
+}
+
+func (r *sidedReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &sideError{r.side, err}
+	}
+	return n, err
 }
 
 // configs puts the image configs.

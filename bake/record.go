@@ -37,6 +37,9 @@ type Record struct {
 	LayerMode   LayerMode      `json:"layerMode,omitempty"`
 	Env         RecordedChange `json:"env"`
 	Labels      RecordedChange `json:"labels"`
+	// Settings is the base's values of the config members that the bake
+	// changed, null where the base had none.
+	Settings map[string]json.RawMessage `json:"settings,omitempty"`
 	// Created is the base's creation time where the bake replaced it.
 	Created string `json:"created,omitempty"`
 }

@@ -28,7 +28,8 @@ type Report struct {
 	Findings  []engine.Finding  `json:"findings"`
 	Notes     []string          `json:"notes,omitempty"`
 
-	// Published is every location, by digest, in the order of the tags.
+	// Published is every image that was published, by digest, in the order of
+	// the tags.
 	Published []string `json:"-"`
 }
 
@@ -62,7 +63,10 @@ func newReport(img *Image, a *assembled, pub *publisher) *Report {
 	for _, t := range pub.targets {
 		for _, loc := range t.locations() {
 			r.Tags = append(r.Tags, loc.String())
-			r.Published = append(r.Published, loc.withDigest(a.desc.Digest.String()))
+			// Two tags of a repository are one image there.
+			if at := loc.withDigest(a.desc.Digest.String()); !slices.Contains(r.Published, at) {
+				r.Published = append(r.Published, at)
+			}
 		}
 	}
 	r.Image = r.Published[0]

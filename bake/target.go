@@ -5,7 +5,9 @@ package bake
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -26,6 +28,8 @@ type target interface {
 	// how; "" where that is not possible.
 	has(ctx context.Context, b *blob) (Means, error)
 	upload(ctx context.Context, c registry.Content) error
+	// sequential reports whether the target takes one blob at a time.
+	sequential() bool
 	// oneAtATime reports that an upload waits until another has ended.
 	oneAtATime() bool
 	// child stores the manifest of one platform.
@@ -42,7 +46,7 @@ type target interface {
 func newTargets(remote *Remote, locations []string) ([]target, error) {
 	repositories := map[string]*repositoryTarget{}
 	leads := map[string]*repositoryTarget{}
-	files := map[string]*fileTarget{}
+	files := map[string]*fileTarget{} // by path
 	var targets []target
 	abort := func() {
 		for _, t := range targets {
@@ -74,18 +78,31 @@ func newTargets(remote *Remote, locations []string) ([]target, error) {
 			t.add(loc)
 			continue
 		}
-		t, ok := files[loc.transport+":"+loc.path]
+		path := filepath.Clean(loc.path)
+		t, ok := files[path]
+		if ok && t.first.transport != loc.transport {
+			abort()
+			return nil, usagef("destinations %s and %s are the same file", t.first, loc)
+		}
 		if !ok {
 			if t, err = newFileTarget(loc); err != nil {
 				abort()
 				return nil, &sideError{"destination " + loc.String(), err}
 			}
-			files[loc.transport+":"+loc.path] = t
+			files[path] = t
 			targets = append(targets, t)
 		}
 		t.add(loc)
 	}
 	return targets, nil
+}
+
+// fits refuses a location that cannot hold img, before anything is written.
+func (l Location) fits(img *Image) error {
+	if n := len(img.base.images); n > 1 && l.transport == transportDockerArchive {
+		return usagef("destination %s: a docker-archive holds one platform, and the bake has %d; choose one with --platform", l, n)
+	}
+	return nil
 }
 
 // repositoryTarget publishes to one repository of a registry.
@@ -103,13 +120,15 @@ func (t *repositoryTarget) add(loc Location) {
 
 func (t *repositoryTarget) String() string          { return familiar(t.repo.Name().Name()) }
 func (t *repositoryTarget) lead() *repositoryTarget { return t.first }
+func (t *repositoryTarget) sequential() bool        { return false }
 func (t *repositoryTarget) abort()                  {}
 func (t *repositoryTarget) oneAtATime() bool        { return false }
 func (t *repositoryTarget) locations() []Location   { return t.tags }
 
 func (t *repositoryTarget) wrap(err error) error {
-	if err == nil {
-		return nil
+	var other *sideError
+	if err == nil || errors.As(err, &other) {
+		return err // of the base, while it was copied
 	}
 	return &sideError{"destination " + t.String(), err}
 }
@@ -204,6 +223,7 @@ func (t *fileTarget) tags() []string {
 
 func (t *fileTarget) String() string          { return t.first.transport + ":" + t.first.path }
 func (t *fileTarget) lead() *repositoryTarget { return nil }
+func (t *fileTarget) sequential() bool        { return t.first.transport != transportOCI }
 func (t *fileTarget) abort()                  { t.writer.Abort() }
 func (t *fileTarget) oneAtATime() bool        { return t.first.transport != transportOCI }
 func (t *fileTarget) locations() []Location   { return t.all }

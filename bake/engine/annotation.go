@@ -182,6 +182,7 @@ func (m *model) notAnnotation(a annotation, why, hint string) {
 func (m *model) block(t lex.Token, commented map[int]bool) {
 	line := t.Line
 	for text := range strings.Lines(t.Text) {
+		text = strings.TrimRight(strings.TrimRight(text, "\r\n"), "*/ \t")
 		a, what, _ := readAnnotation(strings.TrimLeft(text, "/*%#{ \t"))
 		a.line = line
 		if _, known := annotationTags[a.tag]; known && what == annotating {

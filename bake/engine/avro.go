@@ -67,9 +67,10 @@ func (s *schema) describe(depth int) string {
 type avroParser struct {
 	// report takes a finding of an S rule.
 	report func(at jsonpos.Value, f Finding)
-	// declared finds the declaration of a name that the document has not had
-	// yet; nil allows no such names. PFA documents need it.
-	declared func(name string) (jsonpos.Value, bool)
+	// declared are types that may be used before, or without, the place where
+	// they are declared: those of a PFA document.
+	declared map[string]jsonpos.Value
+	chain    int // of declarations that led to another
 
 	names   map[string]*schema
 	ignored []string // unknown attributes
@@ -127,7 +128,7 @@ func (p *avroParser) reference(v jsonpos.Value, name, namespace string) *schema 
 		return s
 	}
 	if p.declared != nil {
-		if s := p.declaredLater(name, namespace); s != nil {
+		if s, ok := p.declaredElsewhere(name, namespace); ok {
 			return s
 		}
 	}
@@ -149,22 +150,36 @@ func (p *avroParser) undefinedHint(name string) string {
 			return fmt.Sprintf("Avro calls it %q", alias[1])
 		}
 	}
-	known := slices.AppendSeq(slices.Clone(primitives), maps.Keys(p.names))
+	known := slices.AppendSeq(slices.AppendSeq(slices.Clone(primitives), maps.Keys(p.names)), maps.Keys(p.declared))
 	slices.Sort(known)
 	return didYouMean(name, known, "declare it before its first use; names of other files are not visible")
 }
 
-// declaredLater parses a declaration that stands elsewhere in the document.
-func (p *avroParser) declaredLater(name, namespace string) *schema {
+// maxChain is how many declarations may lead to one another by name before a
+// type is left unknown. Written lists are no deeper than jsonpos.MaxDepth, but
+// names could make a chain as long as the document.
+const maxChain = 200
+
+// declaredElsewhere parses a declaration that stands somewhere else in the
+// document. Of a chain of them that is too long it returns nil, an unknown
+// type.
+func (p *avroParser) declaredElsewhere(name, namespace string) (*schema, bool) {
 	for _, candidate := range []string{fullName(name, namespace), name} {
 		if s, ok := p.names[candidate]; ok {
-			return s
+			return s, true
 		}
-		if v, ok := p.declared(candidate); ok {
-			return p.object(v, "")
+		v, ok := p.declared[candidate]
+		if !ok {
+			continue
 		}
+		if p.chain > maxChain {
+			return nil, true
+		}
+		p.chain++
+		defer func() { p.chain-- }()
+		return p.object(v, ""), true
 	}
-	return nil
+	return nil, false
 }
 
 func fullName(name, namespace string) string {

@@ -6,6 +6,9 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Severity orders findings: Note < Warning < Error.
@@ -69,7 +72,18 @@ type Finding struct {
 // it. Every finding begins here, so none has a rule that the table lacks.
 func (r ruleID) says(format string, args ...any) Finding {
 	rule := ruleTable[r]
-	return Finding{Rule: rule.ID, Severity: rule.Severity, Message: fmt.Sprintf(format, args...)}
+	return Finding{Rule: rule.ID, Severity: rule.Severity, Message: printable(fmt.Sprintf(format, args...))}
+}
+
+// printable replaces what must not reach a terminal or would break the line.
+// Messages name files, types and values that others wrote.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 // as changes the severity, where the table lists s for the finding's rule.
@@ -88,7 +102,7 @@ func (f Finding) of(variable string) Finding {
 }
 
 func (f Finding) hint(format string, args ...any) Finding {
-	f.Hint = fmt.Sprintf(format, args...)
+	f.Hint = printable(fmt.Sprintf(format, args...))
 	return f
 }
 

@@ -87,7 +87,7 @@ func (m *model) typeOfPFA(key string, v jsonpos.Value, declared map[string]jsonp
 	failed := false
 	p := &avroParser{
 		names:    make(map[string]*schema),
-		declared: func(name string) (jsonpos.Value, bool) { v, ok := declared[name]; return v, ok },
+		declared: declared,
 		report: func(at jsonpos.Value, f Finding) {
 			if f.Severity < Error || f.Rule == ruleTable[s05].ID {
 				return

@@ -86,28 +86,31 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 		}
 	}
 	if len(bakes) == 1 {
-		report, err := b.one(ctx, env, remote, bakes[0].Spec)
+		report, err := b.one(ctx, env, remote, "", bakes[0].Spec)
 		if err != nil {
 			return err
+		}
+		if b.dryRun {
+			return out.add(report)
 		}
 		return errors.Join(out.add(report), out.close())
 	}
 	return b.fleet(ctx, env, remote, bakes, out)
 }
 
-// one bakes one spec.
-func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, spec bake.Spec) (*bake.Report, error) {
+// one bakes one spec. In a fleet label is its name, and what is said of it is
+// kept short.
+func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, label string, spec bake.Spec) (*bake.Report, error) {
 	plan, err := bake.NewPlan(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
+	findings, verdict := judged(plan, b.strict)
 	if !b.remote.quiet {
-		printFindings(env.stderr, plan.Findings(), b.remote.verbose)
+		printFindings(env.stderr, spec.FS, label, findings, b.remote.verbose)
 	}
-	if !b.noCheck {
-		if err := plan.Verdict(b.strict); err != nil {
-			return nil, err
-		}
+	if verdict != nil && !b.noCheck {
+		return nil, verdict
 	}
 	if b.dryRun {
 		budget, err := plan.DryRun(ctx, remote)
@@ -117,14 +120,18 @@ func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, 
 		printBudget(env.stderr, plan, budget)
 		return budget, nil
 	}
-	show, err := b.remote.newProgress(env)
+	flags := b.remote
+	if label != "" {
+		flags.progress = "none" // side by side, lines of several would mix
+	}
+	show, err := flags.newProgress(env)
 	if err != nil {
 		return nil, err
 	}
 	start := time.Now()
 	report, err := plan.Bake(ctx, remote, bake.Options{NoCheck: true, Progress: show.event})
 	show.stop()
-	if err == nil && !b.remote.quiet {
+	if err == nil && !b.remote.quiet && label == "" {
 		printDone(env.stderr, report, time.Since(start))
 	}
 	return report, err
@@ -145,16 +152,13 @@ func (b *build) fleet(ctx context.Context, env *environment, remote *bake.Remote
 	for i := range results {
 		results[i].done = make(chan struct{})
 	}
-	quiet := *b
-	quiet.remote.progress = "none"
-	quiet.remote.quiet = true
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	go func() {
 		for i, one := range bakes {
 			g.Go(func() error {
 				defer close(results[i].done)
-				results[i].report, results[i].err = quiet.one(ctx, env, remote, one.Spec)
+				results[i].report, results[i].err = b.one(ctx, env, remote, one.Name, one.Spec)
 				return nil
 			})
 		}
@@ -171,8 +175,10 @@ func (b *build) fleet(ctx context.Context, env *environment, remote *bake.Remote
 			printError(env.stderr, fmt.Errorf("%s: %w", one.Name, err))
 		}
 	}
-	if err := out.close(); err != nil {
-		return err
+	if !b.dryRun {
+		if err := out.close(); err != nil {
+			return err
+		}
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d bakes failed", failed, len(bakes))

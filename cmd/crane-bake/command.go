@@ -54,6 +54,7 @@ const (
 func commands() []*command {
 	return []*command{
 		buildCommand(),
+		checkCommand(),
 		registryCommand(),
 		demoCommand(),
 		versionCommand(),
@@ -87,21 +88,21 @@ func dispatch(ctx context.Context, env *environment, args []string) error {
 	all := commands()
 	i := slices.IndexFunc(all, func(c *command) bool { return c.name == args[0] })
 	if i < 0 {
-		err := errUsage("unknown command %q", args[0])
-		if near := spelling.Nearest(args[0], commandNames(all)); near != "" {
-			return withHint(err, "did you mean %q?", near)
-		}
-		return withHint(err, "see crane-bake help")
+		return unknownCommand(args[0], all)
 	}
 	return all[i].execute(ctx, env, args[1:])
 }
 
-func commandNames(all []*command) []string {
+func unknownCommand(name string, all []*command) error {
 	var names []string
 	for _, c := range all {
 		names = append(names, c.name)
 	}
-	return names
+	err := errUsage("unknown command %q", name)
+	if near := spelling.Nearest(name, names); near != "" {
+		return withHint(err, "did you mean %q?", near)
+	}
+	return withHint(err, "see crane-bake help")
 }
 
 func (c *command) execute(ctx context.Context, env *environment, args []string) error {

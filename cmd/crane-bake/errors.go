@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/bake"
 	"github.com/crane-bake/crane-bake/bake/bakefile"
+	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
 // The exit codes that scripts rely on.
@@ -29,7 +31,7 @@ const (
 	exitInterrupted = 130
 )
 
-// errReported ends the program with exit 1 after everything was said.
+// errReported marks an error of which everything has been said.
 var errReported = errors.New("reported")
 
 func exitCode(ctx context.Context, err error) int {
@@ -112,12 +114,13 @@ func hint(err error) string {
 		return own.hint
 	}
 	text := err.Error()
+	var answer *registry.Error
 	switch {
 	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		return "the registry speaks plain HTTP: add --insecure if that is meant"
 	case strings.Contains(text, "certificate signed by unknown authority"):
 		return "name the registry's certificate authority with --ca-file"
-	case errors.Is(err, bake.ErrDenied) && strings.Contains(text, "405"):
+	case errors.As(err, &answer) && answer.Status == http.StatusMethodNotAllowed:
 		return "the registry is read-only, or it is no registry"
 	case errors.Is(err, bake.ErrDenied):
 		return "log in (docker login, podman login) or name the credentials with --authfile; check that the account may do this"

@@ -22,7 +22,7 @@ func helpCommand() *command {
 			all := commands()
 			i := slices.IndexFunc(all, func(c *command) bool { return c.name == args[0] })
 			if i < 0 {
-				return errUsage("help: unknown command %q", args[0])
+				return unknownCommand(args[0], all)
 			}
 			all[i].printHelp(env.stdout)
 			return nil

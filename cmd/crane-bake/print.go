@@ -4,8 +4,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -16,28 +18,20 @@ import (
 	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
-// printFindings writes findings, one a line, each with its remedy; notes only
-// where they are asked for.
-func printFindings(w io.Writer, findings []engine.Finding, notes bool) {
+// printFindings writes findings as check does; notes only where they are asked
+// for. In a fleet, label is the bake's name.
+func printFindings(w io.Writer, fsys fs.FS, label string, findings []engine.Finding, notes bool) {
+	var b bytes.Buffer // written at once: the bakes of a fleet run side by side
 	for _, f := range findings {
 		if f.Severity == engine.Note && !notes {
 			continue
 		}
-		where := f.File
-		if where == "" {
-			where = f.Variable
+		if label != "" {
+			fmt.Fprintf(&b, "%s: ", label)
 		}
-		if f.Line > 0 {
-			where += fmt.Sprintf(":%d", f.Line)
-		}
-		if where != "" {
-			where += ": "
-		}
-		fmt.Fprintf(w, "%s %s %s%s\n", f.Severity, f.Rule, where, f.Message)
-		if f.Hint != "" {
-			fmt.Fprintf(w, "  %s\n", f.Hint)
-		}
+		writeFinding(&b, f, fsys)
 	}
+	b.WriteTo(w)
 }
 
 // printDone sums up a bake in one line, and says what was left out.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -30,6 +31,13 @@ once it answers. Without --dir everything is kept in memory.`,
 			fs.StringVar(&dir, "dir", "", "keep the content in this `directory`")
 		},
 		run: func(ctx context.Context, env *environment, _ []string) error {
+			_, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return errUsage("--address %q: want HOST:PORT", address)
+			}
+			if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+				return errUsage("--address %q: %q is no port", address, port)
+			}
 			server, err := startRegistry(address, dir)
 			if err != nil {
 				return err

@@ -13,9 +13,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/docker/cli/cli/config/configfile"
-	"github.com/docker/cli/cli/config/types"
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/spf13/pflag"
 
 	"github.com/crane-bake/crane-bake/bake"
@@ -52,8 +49,13 @@ func (f *remoteFlags) register(fs *pflag.FlagSet) {
 
 // remote makes the way to registries that the flags ask for.
 func (f *remoteFlags) remote(env *environment) (*bake.Remote, error) {
-	if f.retries < 0 || f.jobs < 1 || f.timeout <= 0 {
-		return nil, errUsage("--retries must not be negative; --jobs and --timeout must be positive")
+	switch {
+	case f.retries < 0:
+		return nil, errUsage("--retries %d: want 0 or more", f.retries)
+	case f.jobs < 1:
+		return nil, errUsage("--jobs %d: want 1 or more", f.jobs)
+	case f.timeout <= 0:
+		return nil, errUsage("--timeout %v: want more than 0", f.timeout)
 	}
 	logger, err := f.logger(env.stderr)
 	if err != nil {
@@ -63,11 +65,9 @@ func (f *remoteFlags) remote(env *environment) (*bake.Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	keychain := authn.Keychain(authn.DefaultKeychain)
-	if f.authFile != "" {
-		if keychain, err = fileKeychain(f.authFile); err != nil {
-			return nil, err
-		}
+	keychain, err := f.keychain(env)
+	if err != nil {
+		return nil, err
 	}
 	retries := f.retries
 	if retries == 0 {
@@ -127,39 +127,4 @@ func (f *remoteFlags) transport() (http.RoundTripper, error) {
 		t.TLSClientConfig.Certificates = []tls.Certificate{cert}
 	}
 	return t, nil
-}
-
-// authFileKeychain finds credentials in one file of Docker's format.
-type authFileKeychain struct{ file *configfile.ConfigFile }
-
-func fileKeychain(name string) (authn.Keychain, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("reading --authfile: %w", err)
-	}
-	defer f.Close()
-	file := configfile.New(name)
-	if err := file.LoadFromReader(f); err != nil {
-		return nil, fmt.Errorf("reading --authfile %s: %w", name, err)
-	}
-	return authFileKeychain{file}, nil
-}
-
-func (k authFileKeychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
-	for _, key := range []string{target.String(), target.RegistryStr()} {
-		if key == "index.docker.io" {
-			key = authn.DefaultAuthKey
-		}
-		cfg, err := k.file.GetAuthConfig(key)
-		if err != nil {
-			return nil, err
-		}
-		if cfg != (types.AuthConfig{}) && cfg != (types.AuthConfig{ServerAddress: cfg.ServerAddress}) {
-			return authn.FromConfig(authn.AuthConfig{
-				Username: cfg.Username, Password: cfg.Password, Auth: cfg.Auth,
-				IdentityToken: cfg.IdentityToken, RegistryToken: cfg.RegistryToken,
-			}), nil
-		}
-	}
-	return authn.Anonymous, nil
 }

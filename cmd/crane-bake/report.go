@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,9 +55,12 @@ func (f *reportFlags) open(stdout io.Writer) (*reportWriter, error) {
 		if name == "" {
 			continue
 		}
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			return nil, errUsage("%s is a directory; want a file to write", name)
+		}
 		probe, err := os.CreateTemp(filepath.Dir(name), ".crane-bake-")
 		if err != nil {
-			return nil, fmt.Errorf("writing %s: %w", name, err)
+			return nil, fmt.Errorf("writing %s: %w", name, errors.Unwrap(err)) // the temporary name is no news
 		}
 		probe.Close()
 		if err := os.Remove(probe.Name()); err != nil {

@@ -4,8 +4,6 @@
 package main
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -238,14 +236,3 @@ func countRequests(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func byProgram(h http.Header) bool { return strings.HasPrefix(h.Get("User-Agent"), "crane-bake") }
-
-// writeAuthFile writes a file as docker login makes it.
-func writeAuthFile(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, !neg && len(args) == 3, "authfile FILE HOST USER:PASSWORD")
-	file := map[string]any{"auths": map[string]any{
-		args[1]: map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte(args[2]))},
-	}}
-	raw, err := json.Marshal(file)
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), raw, 0o600))
-}

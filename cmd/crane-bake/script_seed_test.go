@@ -7,6 +7,8 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -99,4 +101,15 @@ func archive(ts *testscript.TestScript, neg bool, args []string) {
 func packTar(w io.Writer, tree fs.FS) error {
 	t := tar.NewWriter(w)
 	return errors.Join(t.AddFS(tree), t.Close())
+}
+
+// writeAuthFile writes a file as docker login makes it.
+func writeAuthFile(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, !neg && len(args) == 3, "authfile FILE HOST USER:PASSWORD")
+	file := map[string]any{"auths": map[string]any{
+		args[1]: map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte(args[2]))},
+	}}
+	raw, err := json.Marshal(file)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), raw, 0o600))
 }

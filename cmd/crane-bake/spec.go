@@ -43,7 +43,15 @@ type specFlags struct {
 	allow         []string
 }
 
+// register adds all of them; registerWhat those that say what is baked.
 func (f *specFlags) register(fs *pflag.FlagSet) {
+	f.registerWhat(fs)
+	fs.StringArrayVarP(&f.tags, "tag", "t", nil, "`image` location to publish to; repeatable")
+	fs.StringVar(&f.compression, "compression", "", "of layers: gzip, zstd or none, with an optional :LEVEL; default gzip")
+	fs.StringVar(&f.layers, "layers", "", "auto, class or single; default auto: a class of files of 1 MiB or more has its own layer")
+}
+
+func (f *specFlags) registerWhat(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.file, "file", "f", "", "bake `file`; default ./bake.yaml where no --model is given")
 	fs.StringVar(&f.profile, "profile", "", "`name` of the bake file's profile to merge over the rest")
 	fs.StringVarP(&f.base, "base", "b", "", "engine `image`; default "+bake.DefaultBase)
@@ -59,9 +67,6 @@ func (f *specFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.labels, "label", "l", nil, "set an image label `K=V`; repeatable")
 	fs.StringArrayVar(&f.annotations, "annotation", nil, "set a manifest annotation `K=V`; repeatable")
 	fs.StringSliceVar(&f.platforms, "platform", nil, "choose `OS/ARCH[/VARIANT]` of the base; repeatable; default all")
-	fs.StringArrayVarP(&f.tags, "tag", "t", nil, "`image` location to publish to; repeatable")
-	fs.StringVar(&f.compression, "compression", "", "of layers: gzip, zstd or none, with an optional :LEVEL; default gzip")
-	fs.StringVar(&f.layers, "layers", "", "auto, class or single; default auto: a class of files of 1 MiB or more has its own layer")
 	fs.StringSliceVar(&f.allow, "allow", nil, "`rules` of the check whose findings do not count")
 }
 
@@ -108,6 +113,9 @@ func (f *specFlags) load(env *environment, host *hostFS, file string, names []st
 	if base := path.Base(file); base == "Dockerfile" || strings.HasSuffix(base, ".Dockerfile") || strings.HasPrefix(base, "Dockerfile.") {
 		return nil, withHint(errUsage("%s: Dockerfiles are not read yet", file), "say the same in a bake.yaml; see docs/bakefile.md")
 	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return nil, withHint(errUsage("%s is a directory; want a bake file", file), "name the file in it: %s/%s", file, defaultBakeFile)
+	}
 	if err := host.addTree(path.Dir(file)); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", file, err)
 	}
@@ -146,7 +154,7 @@ func (f *specFlags) override(s *bake.Spec, host *hostFS) error {
 		to    *map[string]string
 		pairs []string
 	}{{"--env", &s.Env, f.env}, {"--label", &s.Labels, f.labels}, {"--annotation", &s.Annotations, f.annotations}} {
-		set, err := parsePairs(kv.flag, kv.pairs)
+		set, err := parsePairs(kv.flag, "KEY=VALUE", kv.pairs)
 		if err != nil {
 			return err
 		}
@@ -174,7 +182,7 @@ func (f *specFlags) override(s *bake.Spec, host *hostFS) error {
 
 // overrideFiles puts the files that flags name over those of the bake file.
 func (f *specFlags) overrideFiles(s *bake.Spec, host *hostFS) error {
-	schemas, err := parsePairs("--schema", f.schemas)
+	schemas, err := parsePairs("--schema", "NAME=FILE", f.schemas)
 	if err != nil {
 		return err
 	}
@@ -183,7 +191,7 @@ func (f *specFlags) overrideFiles(s *bake.Spec, host *hostFS) error {
 	}
 	s.Schemas = merged(s.Schemas, schemas)
 
-	streams, err := parsePairs("--stream", f.streams)
+	streams, err := parsePairs("--stream", "SLOT=FILE", f.streams)
 	if err != nil {
 		return err
 	}
@@ -242,13 +250,13 @@ func addAll(host *hostFS, files map[string]string) error {
 	return nil
 }
 
-// parsePairs reads the values K=V of a repeatable flag.
-func parsePairs(flag string, values []string) (map[string]string, error) {
+// parsePairs reads the values of a repeatable flag that are of the given form.
+func parsePairs(flag, form string, values []string) (map[string]string, error) {
 	pairs := map[string]string{}
 	for _, v := range values {
 		k, val, ok := strings.Cut(v, "=")
 		if !ok || k == "" {
-			return nil, errUsage("%s %q: want KEY=VALUE", flag, v)
+			return nil, errUsage("%s %q: want %s", flag, v, form)
 		}
 		if _, twice := pairs[k]; twice {
 			return nil, errUsage("%s names %s twice", flag, k)

@@ -17,7 +17,8 @@ import (
 type Member struct {
 	Name     string      // in-image path, like Entry.Name
 	Type     byte        // tar.TypeReg, TypeDir, TypeSymlink or TypeLink
-	Mode     fs.FileMode // 0755 or 0644
+	Mode     fs.FileMode // 0755 or 0644, unless ArchiveOptions.AsIs
+	UID, GID int         // 0, unless ArchiveOptions.AsIs
 	Size     int64       // of files, in bytes
 	Linkname string      // like Entry.Linkname
 }
@@ -56,6 +57,14 @@ func (l Limits) check(unpacked, packed int64) error {
 	return nil
 }
 
+// ArchiveOptions say how an archive is read. The zero value works.
+type ArchiveOptions struct {
+	Limits Limits
+	// AsIs keeps modes, owners and the targets of symbolic links as a tar's
+	// members say, and tells the kind of archive by its content.
+	AsIs bool
+}
+
 // Archive lists the members of an archive of fsys as they are to appear below
 // the in-image directory destDir, and returns the entries for them, which read
 // the archive again on each pass. The file's extension, one of .zip, .tar,
@@ -68,16 +77,19 @@ func (l Limits) check(unpacked, packed int64) error {
 // their target. Archive refuses names and links that lead out of the archive,
 // whiteouts, devices and the like, a file that occurs twice, and what exceeds
 // limits. A pass over an archive that has changed ends in ErrChanged.
-func Archive(ctx context.Context, fsys fs.FS, file, destDir string, limits Limits) ([]Member, Entries, error) {
-	members, entries, err := openArchive(ctx, fsys, file, destDir, limits)
+func Archive(ctx context.Context, fsys fs.FS, file, destDir string, opts ArchiveOptions) ([]Member, Entries, error) {
+	members, entries, err := openArchive(ctx, fsys, file, destDir, opts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("archive %q: %w", file, err)
 	}
 	return members, entries, nil
 }
 
-func openArchive(ctx context.Context, fsys fs.FS, file, destDir string, limits Limits) ([]Member, Entries, error) {
+func openArchive(ctx context.Context, fsys fs.FS, file, destDir string, opts ArchiveOptions) ([]Member, Entries, error) {
 	kind, err := archiveKind(file)
+	if opts.AsIs {
+		kind, err = contentKind(fsys, file)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,7 +100,7 @@ func openArchive(ctx context.Context, fsys fs.FS, file, destDir string, limits L
 	if !info.Mode().IsRegular() {
 		return nil, nil, errors.New("is no regular file")
 	}
-	a := &archive{fsys, file, kind, stampOf(info), destDir, limits.withDefaults()}
+	a := &archive{fsys, file, kind, stampOf(info), destDir, opts.Limits.withDefaults(), opts.AsIs}
 	members, err := a.list(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -104,6 +116,7 @@ type archive struct {
 	was     stamp
 	destDir string
 	limits  Limits
+	asIs    bool
 }
 
 // A visitor gets an archive's members in order. It reads a file's content from
@@ -117,7 +130,7 @@ func (a *archive) walk(ctx context.Context, visit visitor) error {
 		return err
 	}
 	defer f.Close() // was opened for reading only
-	s := newSieve(a.destDir, a.limits, a.was.size)
+	s := newSieve(a.destDir, a.limits, a.was.size, a.asIs)
 	visit = f.blamed(visit)
 	if a.kind == zipKind {
 		err = walkZip(f, s, visit)
@@ -186,7 +199,7 @@ func (a *archive) entries(members []Member) Entries {
 				return fmt.Errorf("has other members: %w", ErrChanged)
 			}
 			next++
-			e := Entry{Name: m.Name, Type: m.Type, Mode: m.Mode, Linkname: m.Linkname, Size: m.Size}
+			e := Entry{Name: m.Name, Type: m.Type, Mode: m.Mode, UID: m.UID, GID: m.GID, Linkname: m.Linkname, Size: m.Size}
 			if m.Type == tar.TypeReg {
 				e.Open = open
 			}

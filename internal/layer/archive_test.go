@@ -21,7 +21,7 @@ import (
 )
 
 func list(fsys fs.FS, file, dest string) ([]layer.Member, layer.Entries, error) {
-	return layer.Archive(context.Background(), fsys, file, dest, layer.Limits{})
+	return layer.Archive(context.Background(), fsys, file, dest, layer.ArchiveOptions{})
 }
 
 func dir(name string) layer.Member {
@@ -224,7 +224,7 @@ func TestArchiveCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	fsys := fstest.MapFS{"a.tar": {Data: tarOf(t, part{"f", 0, 0o644, "1"})}}
-	_, _, err := layer.Archive(ctx, fsys, "a.tar", "x", layer.Limits{})
+	_, _, err := layer.Archive(ctx, fsys, "a.tar", "x", layer.ArchiveOptions{})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}

@@ -41,7 +41,7 @@ func FuzzArchive(f *testing.F) {
 		file := kinds[uint(kind)%uint(len(kinds))]
 		fsys := fstest.MapFS{file: {Data: data}}
 		limits := layer.Limits{Entries: 100, Bytes: 1 << 20}
-		members, entries, err := layer.Archive(t.Context(), fsys, file, "dest/dir", limits)
+		members, entries, err := layer.Archive(t.Context(), fsys, file, "dest/dir", layer.ArchiveOptions{Limits: limits})
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), `archive "`+file+`": `) {
 				t.Errorf("%v does not name the archive", err)

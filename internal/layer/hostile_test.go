@@ -186,7 +186,7 @@ func TestLimits(t *testing.T) {
 		{layer.Limits{Bytes: 1 << 20, Ratio: 1}, ""}, // too small for a ratio
 	} {
 		for file, data := range archivesOf(t, three...) {
-			_, _, err := layer.Archive(t.Context(), fstest.MapFS{file: {Data: data}}, file, "x", tt.limits)
+			_, _, err := layer.Archive(t.Context(), fstest.MapFS{file: {Data: data}}, file, "x", layer.ArchiveOptions{Limits: tt.limits})
 			if msg := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(msg, tt.want) {
 				t.Errorf("%s, %+v: got %v, want %q", file, tt.limits, err, tt.want)
 			}
@@ -228,7 +228,7 @@ func TestRatioLimit(t *testing.T) {
 		{"a.zip", lying, 1 << 20, ""},
 	} {
 		fsys := fstest.MapFS{tt.file: {Data: tt.data}}
-		_, _, err := layer.Archive(t.Context(), fsys, tt.file, "x", layer.Limits{Ratio: tt.ratio})
+		_, _, err := layer.Archive(t.Context(), fsys, tt.file, "x", layer.ArchiveOptions{Limits: layer.Limits{Ratio: tt.ratio}})
 		if msg := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(msg, tt.want) {
 			t.Errorf("%s, ratio %d: got %v, want %q", tt.file, tt.ratio, err, tt.want)
 		}

@@ -20,13 +20,14 @@ type sieve struct {
 	destDir string
 	limits  Limits
 	packed  int64           // size of the archive
+	asIs    bool            // ArchiveOptions.AsIs
 	count   int             // members so far
 	total   int64           // bytes of their contents
 	seen    map[string]byte // type by name within the archive
 }
 
-func newSieve(destDir string, limits Limits, packed int64) *sieve {
-	return &sieve{destDir: destDir, limits: limits, packed: packed, seen: make(map[string]byte)}
+func newSieve(destDir string, limits Limits, packed int64, asIs bool) *sieve {
+	return &sieve{destDir: destDir, limits: limits, packed: packed, asIs: asIs, seen: make(map[string]byte)}
 }
 
 // pass checks a member whose name and link are the archive's, and visits it
@@ -107,6 +108,9 @@ func (s *sieve) enter(name string, typ byte, visit visitor) (bool, error) {
 func (s *sieve) link(name string, m Member) (string, error) {
 	switch m.Type {
 	case tar.TypeSymlink:
+		if s.asIs {
+			return m.Linkname, nil // it is resolved in the container, like any other
+		}
 		if err := checkSymlink(name, m.Linkname); err != nil {
 			return "", err
 		}

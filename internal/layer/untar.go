@@ -61,6 +61,9 @@ func passTar(r *tar.Reader, h *tar.Header, s *sieve, visit visitor) error {
 		return fmt.Errorf("member %q: is a %s; want a file, directory or link", h.Name, tarKind(h.Typeflag))
 	}
 	m.Mode = memberMode(m.Type, h.FileInfo().Mode())
+	if s.asIs {
+		m.Mode, m.UID, m.GID = keptMode(h.FileInfo().Mode()), h.Uid, h.Gid
+	}
 	open := func() (io.ReadCloser, error) { return io.NopCloser(tarContent{r}), nil }
 	if err := s.pass(m, visit, open); err != nil {
 		return err

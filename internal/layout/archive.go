@@ -36,6 +36,9 @@ type Archive struct {
 // CreateArchive makes a writer for the archive in the file name, which Commit
 // replaces. With docker it is a docker-archive of one platform.
 func CreateArchive(name string, docker bool) (*Archive, error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory", name)
+	}
 	tmp, err := createTemp(name)
 	if err != nil {
 		return nil, err

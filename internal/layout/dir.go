@@ -40,6 +40,10 @@ func CreateDir(dir string) (*Dir, error) {
 	if _, err := os.Stat(filepath.Join(dir, "oci-layout")); err != nil && len(entries) > 0 {
 		return nil, fmt.Errorf("%s is neither empty nor an OCI image layout", dir)
 	}
+	// An index that cannot be read now cannot be added to at the end.
+	if _, err := readIndex(os.DirFS(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	d := &Dir{path: dir}
 	if err := d.mkdirAll(filepath.Join(dir, "blobs", "sha256")); err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ const refName = "org.opencontainers.image.ref.name"
 // image layout in fsys. An empty tag is right where there is only one image.
 func Find(fsys fs.FS, tag string) (v1.Descriptor, error) {
 	if _, err := fs.Stat(fsys, "oci-layout"); err != nil {
-		return v1.Descriptor{}, fmt.Errorf("not an OCI image layout: %w", err)
+		return v1.Descriptor{}, errors.New("not an OCI image layout: it has no file oci-layout")
 	}
 	index, err := readIndex(fsys)
 	if err != nil {

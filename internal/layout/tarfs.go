@@ -70,8 +70,10 @@ func (t *TarFS) list() error {
 		case tar.TypeSymlink:
 			// docker save before 25 links layers that repeat.
 			links[name] = path.Join(path.Dir(name), hdr.Linkname)
+			delete(t.members, name)
 		case tar.TypeLink:
 			links[name] = path.Clean(hdr.Linkname)
+			delete(t.members, name)
 		}
 	}
 	for name, to := range links {
@@ -82,7 +84,7 @@ func (t *TarFS) list() error {
 			}
 			to = next
 		}
-		if m, ok := t.members[to]; ok && links[to] == "" {
+		if m, ok := t.members[to]; ok {
 			t.members[name] = m
 		}
 	}

@@ -52,19 +52,18 @@ func (h *host) send(ctx context.Context, req request) (*http.Response, error) {
 	body := &sentBody{ReadCloser: req.body, left: req.size, watch: watch}
 	fail := func(err error) (*http.Response, error) {
 		watch.stop()
+		body.Close()
 		err = failure(ctx, req.op, err)
 		cancel(nil)
 		return nil, err
 	}
 	rt, err := h.transportFor(ctx, req.scopes)
 	if err != nil {
-		body.Close()
 		return fail(err)
 	}
 	watch.feed()
 	hr, err := req.make(ctx, body)
 	if err != nil {
-		body.Close()
 		return fail(err)
 	}
 	// A transport of HTTP/1 waits for a content that is being read even where

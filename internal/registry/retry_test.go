@@ -14,6 +14,7 @@ import (
 
 	"github.com/crane-bake/crane-bake/internal/registry"
 	"github.com/crane-bake/crane-bake/internal/registrytest"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // A connection that breaks once, wherever it does, costs another attempt and
@@ -199,4 +200,48 @@ type closing struct {
 func (c closing) Close() error {
 	c.closed <- struct{}{}
 	return c.ReadCloser.Close()
+}
+
+// A content that is still being made when the registry refuses it is closed.
+func TestRefusalClosesContent(t *testing.T) {
+	refuse := registrytest.First(1, "PUT", session, registrytest.Fault{Status: http.StatusForbidden})
+	bubble(t, refuse, registry.Options{}, func(t *testing.T, srv *registrytest.Server, repo *registry.Repository) {
+		pr, pw := io.Pipe()
+		desc := descriptor(t, registry.Bytes(sized(1<<20, 1)))
+		go pw.Write(sized(512<<10, 1)) // a server reads some of it before it answers
+		err := repo.Upload(t.Context(), registry.Content{
+			Open:       func(context.Context) (io.ReadCloser, error) { return pr, nil },
+			Descriptor: func() (v1.Descriptor, bool) { return desc, true },
+		})
+		if !errors.Is(err, registry.ErrDenied) {
+			t.Errorf("got %v, want ErrDenied", err)
+		}
+		if _, err := pw.Write(large); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("the content was not closed: %v", err)
+		}
+	})
+}
+
+// A pipe that a broken connection closes has not failed by itself.
+func TestRetryOfPipe(t *testing.T) {
+	faults := registrytest.First(3, "PUT", session, registrytest.Fault{CutRequest: 40 << 10})
+	bubble(t, faults, registry.Options{}, func(t *testing.T, srv *registrytest.Server, repo *registry.Repository) {
+		content, opens := opened(registry.Bytes(large))
+		content.Open = func(context.Context) (io.ReadCloser, error) {
+			opens.Add(1)
+			pr, pw := io.Pipe()
+			go func() {
+				_, err := pw.Write(large)
+				pw.CloseWithError(err)
+			}()
+			return pr, nil
+		}
+		if err := repo.Upload(t.Context(), content); err != nil {
+			t.Fatal(err)
+		}
+		if opens.Load() != 4 {
+			t.Errorf("opened %d times, want 4", opens.Load())
+		}
+		holds(t, repo, large)
+	})
 }

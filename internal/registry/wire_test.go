@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/crane-bake/crane-bake/internal/registry"
 	"github.com/crane-bake/crane-bake/internal/registrytest"
@@ -42,6 +43,7 @@ func pipe(t *testing.T, h http.Handler) *http.Transport {
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
+		time.Sleep(time.Second) // a server lingers at a connection whose request it did not read
 	})
 	return tr
 }

@@ -94,6 +94,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{"wrong bracket", `[1}`, `1:3: expected "," before "}"`},
 		{"end after key", `{"a"`, `1:5: ends where ":" is expected`},
 		{"end after colon", `{"a":`, `1:6: ends where a value is expected`},
+		{"end after comma", `{"a": 1,`, `1:9: expected a key, found the end`},
+		{"end after comma in array", `[1,`, `1:4: ends where a value is expected`},
 		{"open string", `{"a`, "1:2: a string does not end"},
 		{"line break in string", "[\"a\n\"]", "1:2: a string does not end on its line"},
 		{"tab in string", "[\"a\tb\"]", "1:4: a string contains a raw control character (U+0009)"},

@@ -232,6 +232,9 @@ func (p *parser) noKey() *SyntaxError {
 // token describes what stands at the current place without telling a value.
 func (p *parser) token() string {
 	rest := p.doc.src[p.pos:]
+	if len(rest) == 0 {
+		return "the end"
+	}
 	switch c := rest[0]; {
 	case c == '"':
 		return p.stringToken()

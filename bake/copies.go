@@ -1,0 +1,175 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"archive/tar"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/layer"
+)
+
+// copied is a Copy with its entries.
+type copied struct {
+	Copy
+	entries []layer.Entry   // in order of name; without content for an archive
+	stream  layer.Entries   // of an archive, with content
+	drop    map[string]bool // names that a later copy replaces
+}
+
+// copies lists what the Spec's copies leave in the image, as items: each file
+// that bindings name by itself, the rest of each copy as one.
+func (l *lister) copies(copies []Copy, bindings engine.Bindings) {
+	var all []*copied
+	for _, c := range copies {
+		one, err := l.copy(c)
+		if err != nil {
+			l.errs = append(l.errs, fmt.Errorf("%s: %w", c.Instruction, err))
+			continue
+		}
+		all = append(all, one)
+	}
+	last := map[string]*copied{}
+	for _, c := range all {
+		for _, e := range c.entries {
+			if before := last[e.Name]; before != nil {
+				before.drop[e.Name] = true
+			}
+			last[e.Name] = c
+		}
+	}
+	roles := rolesOf(bindings)
+	for _, c := range all {
+		l.items = append(l.items, c.items(roles)...)
+	}
+}
+
+// copy lists one Copy.
+func (l *lister) copy(c Copy) (*copied, error) {
+	if c.FS == nil {
+		c.FS = l.fsys
+	}
+	one := &copied{Copy: c, drop: map[string]bool{}}
+	dest := strings.TrimPrefix(path.Clean("/"+c.Dest), "/")
+	var err error
+	switch {
+	case c.Path == "":
+		one.entries = []layer.Entry{layer.DirEntry(dest)}
+	case c.Unpack:
+		var members []layer.Member
+		members, one.stream, err = layer.Archive(l.ctx, c.FS, c.Path, dest, layer.ArchiveOptions{AsIs: true})
+		for _, m := range members {
+			one.entries = append(one.entries, layer.Entry{Name: m.Name, Type: m.Type, Mode: m.Mode, UID: m.UID, GID: m.GID, Linkname: m.Linkname, Size: m.Size})
+		}
+		one.stream = one.changed(one.stream)
+	default:
+		one.entries, err = layer.WalkAsIs(c.FS, c.Path, dest, c.Skip)
+	}
+	one.entries = slices.DeleteFunc(one.entries, func(e layer.Entry) bool { return e.Type == tar.TypeDir && ofBase(e.Name) })
+	for i := range one.entries {
+		one.change(&one.entries[i])
+	}
+	return one, err
+}
+
+// change gives an entry the owner and mode that the Copy asks for.
+func (c *copied) change(e *layer.Entry) {
+	if c.Owner != nil {
+		e.UID, e.GID = c.Owner.UID, c.Owner.GID
+	}
+	if c.Mode != nil && e.Type != tar.TypeSymlink {
+		e.Mode = *c.Mode & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
+	}
+}
+
+// changed is the entries of an archive without those that a later copy
+// replaces.
+func (c *copied) changed(stream layer.Entries) layer.Entries {
+	return func(yield func(layer.Entry, error) bool) {
+		for e, err := range stream {
+			if err == nil && c.drop[e.Name] {
+				continue
+			}
+			c.change(&e)
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// items makes the copy's items.
+func (c *copied) items(roles map[string][]File) []*item {
+	rest := &item{File: File{Role: RoleAsset, Path: path.Clean("/" + c.Dest), Source: c.Path}, tree: true, stream: c.stream}
+	if rest.Source == "" {
+		rest.Source = c.Instruction
+	}
+	var items []*item
+	for _, e := range c.entries {
+		if c.drop[e.Name] {
+			continue
+		}
+		bound := roles["/"+e.Name]
+		if e.Type != tar.TypeReg || len(bound) == 0 || c.stream != nil {
+			rest.add(e, c.stream != nil)
+			continue
+		}
+		for _, f := range bound {
+			f.Source, f.Size = c.source(e.Name), e.Size
+			items = append(items, &item{File: f, entries: []layer.Entry{e}, members: []string{e.Name}})
+		}
+	}
+	if len(rest.entries) > 0 || len(rest.members) > 0 {
+		rest.Files = len(rest.members)
+		if len(rest.entries) == 1 && rest.Files == 1 {
+			rest.tree, rest.Files = false, 0
+		}
+		items = append(items, rest)
+	}
+	return items
+}
+
+// source is the name in the file system of what was copied to name.
+func (c *copied) source(name string) string {
+	rel := strings.TrimPrefix(strings.TrimPrefix("/"+name, path.Clean("/"+c.Dest)), "/")
+	return path.Join(c.Path, rel)
+}
+
+// add puts an entry into the item; streamed entries come with their stream.
+func (it *item) add(e layer.Entry, streamed bool) {
+	if !streamed {
+		it.entries = append(it.entries, e)
+	}
+	if e.Type != tar.TypeDir {
+		it.Size += e.Size
+		it.members = append(it.members, e.Name)
+	}
+}
+
+// rolesOf is what bindings say about in-image paths.
+func rolesOf(b engine.Bindings) map[string][]File {
+	roles := map[string][]File{}
+	add := func(role Role, name, p string) {
+		if p != "" {
+			roles[p] = append(roles[p], File{Role: role, Name: name, Path: p})
+		}
+	}
+	add(RoleModel, "", b.Model)
+	for name, p := range b.Schemas {
+		add(RoleSchema, name, p)
+	}
+	for slot, p := range b.Streams {
+		add(RoleStream, strconv.Itoa(slot), p)
+	}
+	for _, p := range b.Attachments {
+		add(RoleAttachment, "", p)
+	}
+	return roles
+}

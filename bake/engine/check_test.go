@@ -1,0 +1,159 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package engine_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/crane-bake/crane-bake/bake/engine"
+)
+
+// testdata/wild has bakes as people write them. They work, so no finding may
+// be an error, whatever the line ends and whether or not the base is known.
+func TestWildBakesHaveNoErrors(t *testing.T) {
+	files, err := filepath.Glob("testdata/wild/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		ar, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, crlf := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/crlf=%t", filepath.Base(file), crlf), func(t *testing.T) {
+				b := bakery{}
+				for _, f := range ar.Files {
+					text := string(f.Data)
+					if meta := f.Name == "env" || f.Name == "base" || f.Name == "drop"; crlf && !meta {
+						text = strings.ReplaceAll(text, "\n", "\r\n")
+					}
+					b[f.Name] = text
+				}
+				if found := errorsOf(b.check()); len(found) > 0 {
+					t.Errorf("errors:\n%s", showAll(found))
+				}
+			})
+		}
+	}
+}
+
+// The published example, with its mistakes, gets the answers of the contract's
+// section 1.1, and gets them in that order.
+func TestExampleThatEverybodyCopies(t *testing.T) {
+	found := bakery{
+		"drop":       "in.avsc out.avsc 0.json 1.json",
+		"model.py":   "# fastscore.schema.0: gbm_input\n# fastscore.schema.1: outputsch\ndef action(x: dict):\n    yield x\n",
+		"input.avsc": `"double"`, "output.avsc": `"double"`, "rest.json": `{"Transport": "REST", "Encoding": "json"}`,
+		"env": "SCHEMAS=inputsch:/assets/input.avsc;outputsch:/assets/output.avsc\n" +
+			"STREAMS=0:/assets/rest.json;1:/assets/kafka.json\nCONNECT_PREFIX\n",
+	}.check()
+	want := []string{
+		"error ENV-08 STREAMS: STREAMS: slot 1 -> /assets/kafka.json: no such file in the image " +
+			"[add kafka.json; files added: input.avsc, model.py, output.avsc, rest.json, or bind the slot to /assets/rest.json]",
+		"warning ENV-11 CONNECT_PREFIX: ", "warning M-02 model.py:3:13: ",
+		`error X-01 model.py:1: schema "gbm_input" for slot 0 is not bound [bind it with --schema gbm_input=FILE; bound names: inputsch, outputsch]`,
+	}
+	for i, f := range found {
+		if i >= len(want) || !strings.HasPrefix(show(f), want[i]) {
+			t.Errorf("finding %d: %s", i, show(f))
+		}
+	}
+	if len(found) != len(want) {
+		t.Errorf("%d findings, want %d", len(found), len(want))
+	}
+}
+
+// No finding may carry the secret that it is about: findings end up in logs.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	secrets := 0
+	for _, tc := range allCases(t) {
+		text := showAll(tc.found())
+		if strings.Contains(text, "hunter2") {
+			t.Errorf("%s/%s:\n%s", tc.rule, tc.name, text)
+		}
+		if tc.rule == "SD-54" {
+			secrets++
+		}
+	}
+	if secrets < 5 {
+		t.Errorf("only %d cases with secrets", secrets)
+	}
+	// Nor may the messages about broken JSON, wherever it breaks.
+	whole := `{"Transport": {"Type": "S3", "Bucket": "abc", "ObjectKey": "k", "SecretAccessKey": "hunter2", "AccessKeyID": "hunter2"}, "Url": "https://u:hunter2@h", "x": ["hunter2"]}`
+	for i := range whole {
+		for _, broken := range []string{whole[:i], whole[:i] + whole[i+1:], whole[:i] + `"` + whole[i:], whole[:i] + "," + whole[i:]} {
+			if text := showAll(bakery{"0.json": broken}.check()); strings.Contains(text, "hunter2") {
+				t.Fatalf("%s\n%s", broken, text)
+			}
+		}
+	}
+}
+
+// A broken file gives a bounded number of findings, and says how many more
+// there were.
+func TestManyFindings(t *testing.T) {
+	var b strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&b, `"unknown %d": 1,`, i)
+	}
+	start := time.Now()
+	found := bakery{"0.json": "{" + b.String() + `"Transport": "REST", "Encoding": "json"}`}.check()
+	if len(found) != 20 || !strings.HasSuffix(found[19].Message, "(and 99980 more like it)") {
+		t.Errorf("%d findings\n%s", len(found), show(found[len(found)-1]))
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestLargeDescriptor(t *testing.T) {
+	data := strings.Repeat(`"x",`, 2_500_000)
+	start := time.Now()
+	found := bakery{"0.json": `{"Transport": {"Type": "inline", "Data": [` + data + `"x"]}, "Encoding": "json"}`}.check()
+	if len(found) > 0 {
+		t.Errorf("findings:\n%s", showAll(found))
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// Files that nest deeper than any reader bears are findings, not crashes.
+func TestDeepNesting(t *testing.T) {
+	deep := strings.Repeat(`{"type": `, 100_000)
+	for name, rule := range map[string]string{"0.json": "SD-01", "in.avsc": "S-01", "model.pfa": "M-11", "model.yaml": "M-11", "model.ipynb": "M-16"} {
+		var rules []string
+		for _, f := range (bakery{name: deep}).check() {
+			rules = append(rules, f.Rule)
+		}
+		if !strings.Contains(strings.Join(rules, " "), rule) {
+			t.Errorf("%s: %v", name, rules)
+		}
+	}
+	var chain strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&chain, `{"type": "record", "name": "A%d", "fields": [{"name": "x", "type": "A%d"}]},`, i, i+1)
+	}
+	pfa := `{"input": "A0", "output": "int", "action": [` + chain.String() + `1]}`
+	if found := errorsOf(bakery{"model.pfa": pfa, "drop": "in.avsc out.avsc"}.check()); len(found) > 0 {
+		t.Errorf("a chain of declarations:\n%s", showAll(found))
+	}
+}
+
+// Checking must be cheap enough to run before every build.
+func BenchmarkCheck(b *testing.B) {
+	img := bakery{}.over().image()
+	for b.Loop() {
+		if found := engine.Check(img, engine.Options{}); found != nil {
+			b.Fatal(found)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/bake/engine"
+)
+
+func checkCommand() *command {
+	c := &check{}
+	return &command{
+		name: "check", group: groupBake, args: "[NAME...]",
+		short: "Check a bake against the engine contract; touches no registry",
+		long: `
+Reads what build would read, and reports everything that would keep the engine
+from scoring: bindings, model, schemas, streams, attachments, and how they fit
+together. The exit code is 3 where there is an error. docs/contract.md explains
+every rule.`,
+		flags: c.register,
+		run:   c.run,
+	}
+}
+
+// check is the flags of one check.
+type check struct {
+	what   specFlags
+	format string
+	strict bool
+}
+
+func (c *check) register(fs *pflag.FlagSet) {
+	c.what.registerWhat(fs)
+	fs.BoolVar(&c.strict, "strict", false, "exit with 3 for warnings too; secrets in plain text are errors")
+	fs.StringVar(&c.format, "format", "text", "of the result: text, json, sarif or github")
+}
+
+func (c *check) run(ctx context.Context, env *environment, names []string) error {
+	write, ok := findingsFormats[c.format]
+	if !ok {
+		return errUsage("--format %q: want one of %s", c.format, strings.Join(slices.Sorted(maps.Keys(findingsFormats)), ", "))
+	}
+	host := newHostFS()
+	defer host.close()
+	bakes, err := c.what.specs(env, host, names)
+	if err != nil {
+		return err
+	}
+	var all []engine.Finding
+	var verdict error
+	for _, one := range bakes {
+		plan, err := bake.NewPlan(ctx, one.Spec)
+		if err != nil {
+			return err
+		}
+		findings, err := judged(plan, c.strict)
+		if err != nil {
+			verdict = err
+		}
+		all = append(all, findings...)
+	}
+	if err := write(env.stdout, all, host); err != nil {
+		return err
+	}
+	if verdict != nil {
+		return fmt.Errorf("%w: %w", errReported, verdict)
+	}
+	return nil
+}
+
+// judged is a plan's findings, graded as strictness asks, and its verdict.
+func judged(plan *bake.Plan, strict bool) ([]engine.Finding, error) {
+	err := plan.Verdict(strict)
+	var check *bake.CheckError
+	if errors.As(err, &check) {
+		return check.Findings, err
+	}
+	return plan.Findings(), err
+}

@@ -1,0 +1,181 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/crane-bake/crane-bake/bake/engine"
+)
+
+// findingsFormats are the forms of a check's result, by the name that --format
+// knows.
+var findingsFormats = map[string]func(w io.Writer, findings []engine.Finding, fsys fs.FS) error{
+	"text":   writeText,
+	"json":   writeJSON,
+	"sarif":  writeSARIF,
+	"github": writeGitHub,
+}
+
+// counts is how many findings are errors and warnings.
+func counts(findings []engine.Finding) (errs, warnings int) {
+	for _, f := range findings {
+		switch f.Severity {
+		case engine.Error:
+			errs++
+		case engine.Warning:
+			warnings++
+		}
+	}
+	return errs, warnings
+}
+
+// writeText writes the form for people: a line each, the line of the file that
+// it is about, a remedy, and a count at the end.
+func writeText(w io.Writer, findings []engine.Finding, fsys fs.FS) error {
+	b := bufio.NewWriter(w)
+	for _, f := range findings {
+		writeFinding(b, f, fsys)
+	}
+	errs, warnings := counts(findings)
+	fmt.Fprintf(b, "%s, %s\n", plural(errs, "error"), plural(warnings, "warning"))
+	return b.Flush()
+}
+
+func writeFinding(w io.Writer, f engine.Finding, fsys fs.FS) {
+	where := place(f)
+	if where != "" && !strings.HasPrefix(f.Message, where) {
+		where += ": "
+	} else {
+		where = "" // the message begins with it
+	}
+	fmt.Fprintf(w, "%s %s %s%s\n", f.Severity, f.Rule, where, f.Message)
+	if line, ok := sourceLine(fsys, f); ok {
+		fmt.Fprintf(w, "    %s\n", line)
+		if f.Column > 0 {
+			fmt.Fprintf(w, "    %s^\n", indentTo(line, f.Column))
+		}
+	}
+	if f.Hint != "" {
+		fmt.Fprintf(w, "  %s\n", f.Hint)
+	}
+}
+
+// place is where a finding is: FILE, FILE:LINE or VARIABLE.
+func place(f engine.Finding) string {
+	switch {
+	case f.File == "":
+		return f.Variable
+	case f.Line > 0:
+		return fmt.Sprintf("%s:%d", f.File, f.Line)
+	}
+	return f.File
+}
+
+// longestLine bounds what is shown of a file: the rest of a longer line is data
+// that nobody reads.
+const longestLine = 160
+
+// sourceLine is the line of the file that a finding is about. A line that may
+// hold a secret is not shown.
+func sourceLine(fsys fs.FS, f engine.Finding) (string, bool) {
+	if fsys == nil || f.File == "" || f.Line == 0 || f.Rule == "SD-54" {
+		return "", false
+	}
+	file, err := fsys.Open(f.File)
+	if err != nil {
+		return "", false
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(io.LimitReader(file, 1<<20))
+	for n := 1; lines.Scan(); n++ {
+		if n == f.Line {
+			line := strings.TrimRight(lines.Text(), "\r")
+			if !utf8.ValidString(line) || len(line) > longestLine || strings.TrimSpace(line) == "" {
+				return "", false
+			}
+			return line, true
+		}
+	}
+	return "", false
+}
+
+// indentTo is the space in front of a column, with the line's own tabs.
+func indentTo(line string, column int) string {
+	var b strings.Builder
+	n := 1
+	for _, r := range line {
+		if n >= column {
+			break
+		}
+		n++
+		if r == '\t' {
+			b.WriteByte('\t')
+		} else {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
+
+// writeJSON writes one object with the findings and their counts.
+func writeJSON(w io.Writer, findings []engine.Finding, _ fs.FS) error {
+	if findings == nil {
+		findings = []engine.Finding{}
+	}
+	errs, warnings := counts(findings)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(struct {
+		Findings []engine.Finding `json:"findings"`
+		Errors   int              `json:"errors"`
+		Warnings int              `json:"warnings"`
+	}{findings, errs, warnings})
+}
+
+// writeGitHub writes workflow commands, which GitHub shows beside the lines of
+// a pull request.
+func writeGitHub(w io.Writer, findings []engine.Finding, _ fs.FS) error {
+	for _, f := range findings {
+		command := map[engine.Severity]string{engine.Error: "error", engine.Warning: "warning", engine.Note: "notice"}[f.Severity]
+		var properties []string
+		for _, p := range []struct {
+			name, value string
+		}{{"file", f.File}, {"line", positive(f.Line)}, {"col", positive(f.Column)}, {"title", f.Rule}} {
+			if p.value != "" {
+				properties = append(properties, p.name+"="+escapeProperty(p.value))
+			}
+		}
+		text := f.Message
+		if f.File == "" && f.Variable != "" {
+			text = f.Variable + ": " + text
+		}
+		if f.Hint != "" {
+			text += "\n" + f.Hint
+		}
+		if _, err := fmt.Fprintf(w, "::%s %s::%s\n", command, strings.Join(properties, ","), escapeData(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func positive(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// The escapes of GitHub's workflow commands.
+var (
+	escapeData     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace
+	escapeProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace
+)
