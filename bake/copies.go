@@ -5,7 +5,6 @@ package bake
 
 import (
 	"archive/tar"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -31,7 +30,7 @@ func (l *lister) copies(copies []Copy, bindings engine.Bindings) {
 	for _, c := range copies {
 		one, err := l.copy(c)
 		if err != nil {
-			l.errs = append(l.errs, fmt.Errorf("%s: %w", c.Instruction, err))
+			l.fail(c.Instruction, err)
 			continue
 		}
 		all = append(all, one)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
 	"github.com/crane-bake/crane-bake/internal/layer"
@@ -66,6 +67,29 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// fileError is an input file that cannot be baked.
+type fileError struct {
+	what string // the file and its part, "model model.py3"
+	err  error
+}
+
+func (e *fileError) Error() string {
+	path, ok := e.err.(*fs.PathError)
+	switch {
+	case !ok:
+		return e.what + ": " + e.err.Error()
+	// os.Root has no error value for this (go.dev/issue/67002).
+	case strings.Contains(path.Err.Error(), "path escapes from parent"):
+		return e.what + ": symbolic link leads outside: " + path.Err.Error()
+	}
+	return e.what + ": " + path.Err.Error() // without the name of the system call
+}
+
+func (e *fileError) Unwrap() error { return e.err }
+func (e *fileError) Is(target error) bool {
+	return target == ErrNotFound && errors.Is(e.err, fs.ErrNotExist)
 }
 
 // sideError says on which side of a bake an error arose.

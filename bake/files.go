@@ -49,6 +49,7 @@ type item struct {
 	entries []layer.Entry // in order of name
 	stream  layer.Entries // of an unpacked archive, instead of entries
 	members []string      // names of the files and links, without leading slash
+	dirs    []string      // names of the directories, likewise
 }
 
 // lister turns a Spec's file names into items, and gathers what is wrong with
@@ -88,6 +89,10 @@ func list(ctx context.Context, spec Spec, bindings engine.Bindings) ([]*item, []
 	return l.items, l.findings, errors.Join(l.errs...)
 }
 
+func (l *lister) fail(what string, err error) {
+	l.errs = append(l.errs, &fileError{what, err})
+}
+
 // place is where the bound file goes: its base name in the assets directory.
 func place(dir, file string) string { return path.Join(dir, path.Base(file)) }
 
@@ -97,13 +102,13 @@ func (l *lister) bound(role Role, name, file string) {
 	info, err := fs.Stat(l.fsys, file)
 	switch {
 	case err != nil:
-		l.errs = append(l.errs, fmt.Errorf("%s: %w", describe(role, name), err))
+		l.fail(describe(role, name)+" "+file, err)
 		return
 	case info.IsDir():
 		l.finding("ENV-09", file, fmt.Sprintf("%s %s is a directory", describe(role, name), file), "name the file itself")
 		return
 	case !info.Mode().IsRegular():
-		l.errs = append(l.errs, fmt.Errorf("%s: %s is not a regular file", describe(role, name), file))
+		l.fail(describe(role, name)+" "+file, errors.New("not a regular file"))
 		return
 	case info.Size() == 0:
 		l.finding("ENV-09", file, fmt.Sprintf("%s %s is empty", describe(role, name), file), "")
@@ -138,13 +143,14 @@ func (l *lister) asset(a Asset) {
 	}
 	entries, err := layer.Walk(l.fsys, path.Clean(a.Path), strings.TrimPrefix(dest, "/"))
 	if err != nil {
-		l.errs = append(l.errs, fmt.Errorf("asset: %w", err))
+		l.fail("asset", err)
 		return
 	}
-	it := &item{File: File{Role: RoleAsset, Path: dest, Source: a.Path}, entries: entries}
+	it := &item{File: File{Role: RoleAsset, Path: dest, Source: path.Clean(a.Path)}, entries: entries}
 	for _, e := range entries {
 		if e.Type == tar.TypeDir {
 			it.tree = true
+			it.dirs = append(it.dirs, e.Name)
 			continue
 		}
 		it.Size += e.Size
@@ -160,15 +166,17 @@ func (l *lister) unpack(archive, dir string) {
 	dest := l.under(dir)
 	members, entries, err := layer.Archive(l.ctx, l.fsys, archive, strings.TrimPrefix(dest, "/"), layer.ArchiveOptions{})
 	if err != nil {
-		l.errs = append(l.errs, fmt.Errorf("unpack: %w", err))
+		l.fail("unpack", err)
 		return
 	}
 	it := &item{File: File{Role: RoleUnpack, Path: dest, Source: archive}, tree: true, stream: entries}
 	for _, m := range members {
-		if m.Type != tar.TypeDir {
-			it.Size += m.Size
-			it.members = append(it.members, m.Name)
+		if m.Type == tar.TypeDir {
+			it.dirs = append(it.dirs, m.Name)
+			continue
 		}
+		it.Size += m.Size
+		it.members = append(it.members, m.Name)
 	}
 	it.Files = len(it.members)
 	l.items = append(l.items, it)
@@ -190,6 +198,12 @@ func (l *lister) collisions() {
 		}
 	}
 	for _, it := range l.items {
+		for _, dir := range it.dirs {
+			if other, taken := owner[dir]; taken {
+				l.finding("ENV-17", it.Source, fmt.Sprintf("/%s is a directory (from %s) and a file (from %s)", dir, it.Source, other.Source),
+					"give one of them another destination")
+			}
+		}
 		for _, m := range it.members {
 			for dir := path.Dir(m); dir != "."; dir = path.Dir(dir) {
 				if other, taken := owner[dir]; taken {

@@ -105,7 +105,7 @@ func entriesOf(items []*item) layer.Entries {
 		dirs := map[string]bool{}
 		once := func(e layer.Entry) bool {
 			if e.Type == tar.TypeDir {
-				if dirs[e.Name] {
+				if dirs[e.Name] || ofBase(e.Name) {
 					return false
 				}
 				dirs[e.Name] = true

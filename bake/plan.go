@@ -65,7 +65,7 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 	}
 	items, findings, err := list(ctx, spec, p.bindings)
 	if err != nil {
-		return nil, &sideError{"reading the bake's files", err}
+		return nil, err
 	}
 	p.items = items
 	p.findings = spec.allowed(append(decoded, findings...))

@@ -253,6 +253,9 @@ func TestArchiveFails(t *testing.T) {
 		t.Errorf("in no directory: %v", err)
 	}
 	dir := t.TempDir()
+	if _, err := layout.CreateArchive(dir, false); err == nil {
+		t.Error("in place of a directory")
+	}
 	w := must(layout.CreateArchive(filepath.Join(dir, "image.tar"), false))(t)
 	img := store(t, w, image(t, 1))
 	if err := os.MkdirAll(filepath.Join(dir, "image.tar", "in the way"), 0o777); err != nil {

@@ -177,11 +177,9 @@ func TestDirBrokenIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := tree(t, dir)
-	w = must(layout.CreateDir(dir))(t)
-	if err := w.Commit(store(t, w, image(t, 2)), []string{"v2"}); err == nil {
-		t.Error("committed")
+	if _, err := layout.CreateDir(dir); err == nil || !strings.Contains(err.Error(), "index.json") {
+		t.Errorf("got %v", err)
 	}
-	w.Abort()
 	if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
