@@ -4,15 +4,11 @@
 package engine
 
 import (
-	"archive/tar"
-	"archive/zip"
-	"bytes"
-	"compress/gzip"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -34,15 +30,15 @@ type archive struct {
 	dirs    map[string]bool // directories, implied ones too
 }
 
-// checkAttachmentFile is A-01 to A-03 and A-05.
-func checkAttachmentFile(p *page, f *File) *archive {
+// checkAttachmentFile is A-01 to A-03 and A-05 for a file bound as name.
+func checkAttachmentFile(p *page, name string, f *File) *archive {
 	a := &archive{page: p, members: make(map[string]bool), dirs: make(map[string]bool)}
 	if f.Size > maxAttachment {
 		p.add(a05.says("the attachment is %d MB", f.Size/1_000_000).hint("bake the files into the image instead, with --unpack"))
 	}
-	kind := archiveKind(f.Path)
+	kind := archiveKind(name)
 	if kind == "" {
-		p.add(a01.says("attachments must be .zip, .tgz or .tar.gz").hint("repack %s", path.Base(f.Path)))
+		p.add(a01.says("attachments must be .zip, .tgz or .tar.gz").hint("repack %s", path.Base(name)))
 		return a
 	}
 	if f.Open == nil {
@@ -71,155 +67,6 @@ func checkAttachmentFile(p *page, f *File) *archive {
 		p.add(a02.says("the attachment is damaged or truncated: %v", err).hint("pack it again"))
 	}
 	return a
-}
-
-func archiveKind(name string) string {
-	switch {
-	case strings.HasSuffix(name, ".zip"):
-		return "zip"
-	case strings.HasSuffix(name, ".tar.gz"), strings.HasSuffix(name, ".tgz"):
-		return "gzip"
-	}
-	return ""
-}
-
-var errTooMuch = errors.New("unpacks to too much")
-
-// wrongKind says that an archive is another one than its name claims.
-type wrongKind struct{ is, want string }
-
-func (e *wrongKind) Error() string { return fmt.Sprintf("is %s, not %s", e.is, e.want) }
-
-// sniff names the kind of data that begins with head.
-func sniff(head []byte) string {
-	for _, magic := range []struct{ prefix, kind string }{
-		{"PK\x03\x04", "zip"}, {"PK\x05\x06", "zip"}, {"\x1f\x8b", "gzip"}, {"BZh", "bzip2"}, {"\xfd7zXZ\x00", "xz"},
-		{"\x28\xb5\x2f\xfd", "zstd"}, {"7z\xbc\xaf\x27\x1c", "7z"}, {"Rar!", "rar"},
-	} {
-		if bytes.HasPrefix(head, []byte(magic.prefix)) {
-			return magic.kind
-		}
-	}
-	if len(head) > 262 && string(head[257:262]) == "ustar" {
-		return "tar"
-	}
-	return ""
-}
-
-// tarGz lists a compressed tar in one pass.
-func (a *archive) tarGz(r io.Reader, size int64) error {
-	head := make([]byte, 512)
-	n, err := io.ReadFull(r, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if kind := sniff(head[:n]); kind != "gzip" {
-		return &wrongKind{orUnknown(kind), "gzip data"}
-	}
-	z, err := gzip.NewReader(io.MultiReader(bytes.NewReader(head[:n]), r))
-	if err != nil {
-		return err
-	}
-	limit := min(maxUnpacked, max(freeUnpacked, size*maxRatio))
-	t := tar.NewReader(&budget{z, limit})
-	for count := 0; ; count++ {
-		h, err := t.Next()
-		switch {
-		case errors.Is(err, io.EOF) && count == 0:
-			return &wrongKind{"gzip data without a tar inside", "a compressed tar"}
-		case errors.Is(err, io.EOF):
-			return nil
-		case errors.Is(err, tar.ErrHeader) && count == 0:
-			return &wrongKind{"gzip data without a tar inside", "a compressed tar"}
-		case err != nil && !errors.Is(err, tar.ErrInsecurePath):
-			return err
-		case count >= maxMembers:
-			return errTooMuch
-		}
-		link := ""
-		switch h.Typeflag {
-		case tar.TypeLink:
-			link = "/" + h.Linkname // from the archive's root, unlike a symbolic link
-		case tar.TypeSymlink:
-			link = h.Linkname
-		}
-		a.member(h.Name, h.FileInfo().Mode(), link, h.Typeflag == tar.TypeLink)
-	}
-}
-
-func orUnknown(kind string) string {
-	if kind == "" {
-		return "no archive"
-	}
-	return kind + " data"
-}
-
-// budget reads until a limit, and fails with errTooMuch beyond it.
-type budget struct {
-	r    io.Reader
-	left int64
-}
-
-func (b *budget) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, errTooMuch
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
-}
-
-// zip lists a zip archive by its directory.
-func (a *archive) zip(r io.Reader, size int64) error {
-	at, ok := r.(io.ReaderAt)
-	if !ok {
-		const inMemory = 64 << 20
-		data, err := io.ReadAll(io.LimitReader(r, inMemory+1))
-		if err != nil {
-			return err
-		}
-		if len(data) > inMemory {
-			return errTooMuch
-		}
-		at, size = bytes.NewReader(data), int64(len(data))
-	}
-	head := make([]byte, 512)
-	n, err := at.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if kind := sniff(head[:n]); kind != "zip" && kind != "" {
-		return &wrongKind{kind + " data", "zip data"}
-	}
-	z, err := zip.NewReader(at, size)
-	switch {
-	case errors.Is(err, zip.ErrFormat) && sniff(head[:n]) == "":
-		return &wrongKind{"no archive", "zip data"}
-	case err != nil && !errors.Is(err, zip.ErrInsecurePath):
-		return err
-	case len(z.File) > maxMembers:
-		return errTooMuch
-	}
-	for _, f := range z.File {
-		link := ""
-		if f.Mode()&fs.ModeSymlink != 0 {
-			if link, err = linkTarget(f); err != nil {
-				return err
-			}
-		}
-		a.member(strings.ReplaceAll(f.Name, `\`, "/"), f.Mode(), link, false)
-	}
-	return nil
-}
-
-// linkTarget is the content of a zip's symbolic link.
-func linkTarget(f *zip.File) (string, error) {
-	r, err := f.Open()
-	if err != nil {
-		return "", err
-	}
-	target, err := io.ReadAll(io.LimitReader(r, 4096))
-	return string(target), errors.Join(err, r.Close())
 }
 
 // member is A-03 for one member, and remembers it.
@@ -257,4 +104,68 @@ func (a *archive) member(name string, mode fs.FileMode, link string, hard bool) 
 func (a *archive) has(name string) bool {
 	_, file := a.members[name]
 	return file || a.dirs[name]
+}
+
+// checkAttachments is the A rules.
+func (c *checker) checkAttachments() {
+	if len(c.bindings.Attachments) > 0 {
+		c.add(a06.says("the format of ATTACHMENTS is not documented").of(varAttachments).
+			hint("unpack the archive into the image with --unpack and use absolute paths"))
+	}
+	owners := make(map[string]string)
+	for _, p := range c.bindings.Attachments {
+		kind, f := c.files.stat(path.Clean("/" + p))
+		if kind != isFile || c.loaded[p] != nil {
+			continue
+		}
+		c.loaded[p] = &loaded{page: newPage(f.name()), file: f}
+		if a := checkAttachmentFile(c.loaded[p].page, p, f); a != nil {
+			c.attachments = append(c.attachments, a)
+			c.sharedMembers(a, owners)
+		}
+		c.finish(p)
+	}
+	c.checkModules()
+}
+
+// sharedMembers is A-04.
+func (c *checker) sharedMembers(a *archive, owners map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(a.members)) {
+		if other, ok := owners[name]; ok {
+			a.page.add(a04.says("member %s is in %s and %s", quote(name), other, a.name).hint("rename one of the two"))
+		}
+		owners[name] = a.name
+		if name == path.Base(c.bindings.Model) {
+			a.page.add(a04.says("member %s has the name of the model file", quote(name)).hint("rename it"))
+		}
+	}
+}
+
+// checkModules is A-07.
+func (c *checker) checkModules() {
+	if c.model == nil {
+		return
+	}
+	for _, module := range c.model.modules {
+		if !c.provides(module) {
+			c.add(a07.says("module %s must already be installed in the base image", quote(module)).in(c.model.name).
+				hint("or bake it inside an attachment"))
+		}
+	}
+}
+
+// provides tells whether an attachment or a baked file is the module.
+func (c *checker) provides(module string) bool {
+	first, _, _ := strings.Cut(module, ".")
+	for _, a := range c.attachments {
+		if a.has(first) || a.has(first+".py") || a.failed {
+			return true
+		}
+	}
+	for p, f := range c.files.files {
+		if base := path.Base(p); f.Baked && (base == first+".py" || base == first || strings.Contains(p, "/"+first+"/")) {
+			return true
+		}
+	}
+	return false
 }

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 )
 
 // maxText is the largest model, schema or descriptor that is read.
@@ -110,7 +109,7 @@ func (c *checker) broken(variable string) bool { return slices.Contains(c.broken
 func (c *checker) checkFiles() {
 	if c.bindings.Model != "" {
 		if l := c.load(c.bindings.Model, m04); l.read {
-			c.model = checkModelFile(l.page, l.file.Path, l.content)
+			c.model = checkModelFile(l.page, c.bindings.Model, l.content)
 			c.modelOK = c.model != nil && !l.failed
 		}
 		c.finish(c.bindings.Model)
@@ -203,68 +202,4 @@ func (c *checker) finish(p string) {
 	c.found = append(c.found, l.findings()...)
 	l.found = nil
 	l.count = make(map[string]int)
-}
-
-// checkAttachments is the A rules.
-func (c *checker) checkAttachments() {
-	if len(c.bindings.Attachments) > 0 {
-		c.add(a06.says("the format of ATTACHMENTS is not documented").of(varAttachments).
-			hint("unpack the archive into the image with --unpack and use absolute paths"))
-	}
-	owners := make(map[string]string)
-	for _, p := range c.bindings.Attachments {
-		kind, f := c.files.stat(path.Clean("/" + p))
-		if kind != isFile || c.loaded[p] != nil {
-			continue
-		}
-		c.loaded[p] = &loaded{page: newPage(f.name()), file: f}
-		if a := checkAttachmentFile(c.loaded[p].page, f); a != nil {
-			c.attachments = append(c.attachments, a)
-			c.sharedMembers(a, owners)
-		}
-		c.finish(p)
-	}
-	c.checkModules()
-}
-
-// sharedMembers is A-04.
-func (c *checker) sharedMembers(a *archive, owners map[string]string) {
-	for _, name := range slices.Sorted(maps.Keys(a.members)) {
-		if other, ok := owners[name]; ok {
-			a.page.add(a04.says("member %s is in %s and %s", quote(name), other, a.name).hint("rename one of the two"))
-		}
-		owners[name] = a.name
-		if name == path.Base(c.bindings.Model) {
-			a.page.add(a04.says("member %s has the name of the model file", quote(name)).hint("rename it"))
-		}
-	}
-}
-
-// checkModules is A-07.
-func (c *checker) checkModules() {
-	if c.model == nil {
-		return
-	}
-	for _, module := range c.model.modules {
-		if !c.provides(module) {
-			c.add(a07.says("module %s must already be installed in the base image", quote(module)).in(c.model.name).
-				hint("or bake it inside an attachment"))
-		}
-	}
-}
-
-// provides tells whether an attachment or a baked file is the module.
-func (c *checker) provides(module string) bool {
-	first, _, _ := strings.Cut(module, ".")
-	for _, a := range c.attachments {
-		if a.has(first) || a.has(first+".py") || a.failed {
-			return true
-		}
-	}
-	for p, f := range c.files.files {
-		if base := path.Base(p); f.Baked && (base == first+".py" || base == first || strings.Contains(p, "/"+first+"/")) {
-			return true
-		}
-	}
-	return false
 }

@@ -27,33 +27,43 @@ func (c *checker) checkReferences() {
 	mentioned := func(word string) bool {
 		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, word) })
 	}
-	byDir := make(map[string][]string)
-	for p, f := range c.files.files {
-		if f.Baked && f.Mode.IsRegular() && !slices.Contains(bound, p) {
-			byDir[path.Dir(p)] = append(byDir[path.Dir(p)], p)
+	groups := make(map[string][]string)
+	for _, p := range slices.Sorted(maps.Keys(c.files.files)) {
+		if f := c.files.files[p]; f.Baked && f.Mode.IsRegular() && !slices.Contains(bound, p) {
+			dir := c.groupOf(p)
+			groups[dir] = append(groups[dir], p)
 		}
 	}
-	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
-		files := byDir[dir]
+	for _, dir := range slices.Sorted(maps.Keys(groups)) {
 		if _, below := c.files.owns(dir); below && mentioned(path.Base(dir)) {
 			continue // opened by a name that is put together, or a package
 		}
-		const few = 5
-		if len(files) > few {
-			if !mentioned(path.Base(dir)) {
-				c.add(x16.says("none of the %d files in %s is referenced", len(files), dir).in(dir).hint("leave them out, or name them in the model"))
-			}
+		unused := groups[dir]
+		if len(unused) <= 1000 { // of more, none is named one by one
+			unused = slices.DeleteFunc(unused, func(p string) bool {
+				stem := strings.TrimSuffix(path.Base(p), path.Ext(p))
+				return mentioned(path.Base(p)) || importable(p) && mentioned(stem) || slices.Contains(c.model.modules, stem)
+			})
+		}
+		if len(unused) > 5 {
+			c.add(x16.says("%d files in %s are not referenced", len(unused), dir).in(dir).hint("leave them out, or name them in the model"))
 			continue
 		}
-		slices.Sort(files)
-		for _, p := range files {
-			stem := strings.TrimSuffix(path.Base(p), path.Ext(p))
-			if mentioned(path.Base(p)) || importable(p) && mentioned(stem) || slices.Contains(c.model.modules, stem) {
-				continue
-			}
+		for _, p := range unused {
 			c.add(x16.says("%s is not referenced", p).in(c.files.files[p].name()).hint("leave it out, or name it in the model"))
 		}
 	}
+}
+
+// groupOf is the directory that stands for a file: below a directory of the
+// bake, the first one.
+func (c *checker) groupOf(p string) string {
+	dir := path.Dir(p)
+	if root, ok := c.files.owns(dir); ok {
+		first, _, _ := strings.Cut(strings.TrimPrefix(dir, root+"/"), "/")
+		return path.Join(root, first)
+	}
+	return dir
 }
 
 // importable tells whether models name the file without its extension.

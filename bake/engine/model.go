@@ -73,6 +73,7 @@ func checkText(p *page, content []byte) bool {
 
 // scan takes the source apart and reads its annotations.
 func (m *model) scan() {
+	m.source = strings.TrimPrefix(m.source, "\ufeff") // a byte order mark is no code
 	m.tokens = lex.Scan(m.lang, m.source)
 	m.slots = m.readAnnotations()
 }

@@ -5,12 +5,9 @@ package engine
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/crane-bake/crane-bake/bake/engine/internal/jsonpos"
 )
 
 // assignment is an annotation for one slot or for a group.
@@ -218,93 +215,4 @@ func isSlotName(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// result expands the groups; the last assignment in the file wins.
-func (u *understanding) result() slots {
-	s := slots{inUse: make(map[slot]use, len(u.inUse))}
-	for _, a := range u.assigned {
-		if a.tag == "schema" {
-			s.mentioned = append(s.mentioned, a.value)
-		}
-	}
-	conflicts := make(map[[2]int]bool)
-	inline := make(map[int]*schema) // by line
-	for _, which := range slices.SortedFunc(maps.Keys(u.inUse), compareSlots) {
-		var x use
-		if which.isInput() {
-			x.action = "action"
-		}
-		winners := make(map[string]annotation)
-		for _, a := range u.assigned {
-			if a.gone || !a.covers(which) {
-				continue
-			}
-			if earlier, ok := winners[a.tag]; ok && !sameValue(a.tag, earlier.value, a.value) && !conflicts[[2]int{earlier.line, a.line}] {
-				conflicts[[2]int{earlier.line, a.line}] = true
-				u.say(a.annotation, n09.says("slot %s: %s %s (line %d) is overridden by %s", which, a.tag, quote(earlier.value),
-					u.fileLine(earlier.line), quote(a.value)).hint("remove one of the two; the last one in the file wins"))
-			}
-			winners[a.tag] = a.annotation
-		}
-		x.schema = winners["schema"]
-		x.recordsets = isTrue(winners["recordsets"].value)
-		if a, ok := winners["action"]; ok && which.isInput() {
-			x.action, x.actionAt = a.value, a.line
-		}
-		if isInline(x.schema.value) {
-			line := x.schema.line
-			if _, ok := inline[line]; !ok {
-				inline[line] = u.inlineSchema(x.schema)
-			}
-			x.inline = inline[line]
-		}
-		s.inUse[which] = x
-	}
-	u.mixed(s)
-	return s
-}
-
-func isTrue(value string) bool { return value == "true" || value == "yes" }
-
-func sameValue(tag, a, b string) bool {
-	switch tag {
-	case "recordsets":
-		return isTrue(a) == isTrue(b)
-	case "action":
-		return a == b || (use{action: a}).explicit() && (use{action: b}).explicit()
-	}
-	return a == b
-}
-
-// mixed is N-07.
-func (u *understanding) mixed(s slots) {
-	var callback, explicit []slot
-	for _, in := range s.inputs() {
-		if s.inUse[in].explicit() {
-			explicit = append(explicit, in)
-		} else {
-			callback = append(callback, in)
-		}
-	}
-	if len(callback) > 0 && len(explicit) > 0 {
-		u.atLine(s.inUse[explicit[0]].actionAt, 0, n07.says("slots %s and %s mix callback and explicit input", callback[0], explicit[0]).
-			hint("give every input slot a callback, or none"))
-	}
-}
-
-// inlineSchema is N-10, and the S rules for the value.
-func (u *understanding) inlineSchema(a annotation) *schema {
-	u.say(a, n10.says("inline schemas in annotations are not documented").hint("bind a schema file and write its name"))
-	doc, err := jsonpos.Parse([]byte(a.value))
-	if err != nil {
-		u.say(a, s01.says("the schema in %s is not JSON: %v", a.text(), err).hint("write Avro as JSON, or the name of a schema"))
-		return nil
-	}
-	line, column := a.line, a.column+a.valueAt
-	if u.places != nil {
-		line, column = u.fileLine(a.line), 1
-	}
-	doc.Shift(line, column)
-	return parseAvro(doc.Root(), func(at jsonpos.Value, f Finding) { u.at(at, f) })
 }

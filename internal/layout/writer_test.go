@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/crane-bake/crane-bake/internal/layout"
-	"github.com/crane-bake/crane-bake/internal/registrytest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -134,19 +133,5 @@ func TestDirIsRefused(t *testing.T) {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-// A docker-archive has no place for several platforms.
-func TestDockerArchiveOfIndex(t *testing.T) {
-	dir := t.TempDir()
-	w := must(layout.CreateArchive(filepath.Join(dir, "image.tar"), true))(t)
-	img := storeIndex(t, w, registrytest.BaseIndex(t, "linux/amd64", "linux/arm64"))
-	if err := w.Commit(img, []string{"app:v1"}); err == nil || !strings.Contains(err.Error(), "one platform") {
-		t.Errorf("got %v", err)
-	}
-	w.Abort()
-	if diff := cmp.Diff(map[string]string{"./": ""}, tree(t, dir)); diff != "" {
-		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }

@@ -27,8 +27,8 @@ type operation struct {
 
 var (
 	small    = sized(1000, 1)
-	large    = sized(100<<10, 2)
-	there    = sized(5000, 3) // is in team/app and team/base
+	large    = sized(200<<10, 2) // more than buffers hold, less than a server leaves unread
+	there    = sized(5000, 3)    // is in team/app and team/base
 	manifest = []byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`)
 )
 

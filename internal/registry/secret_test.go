@@ -6,6 +6,7 @@ package registry_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +29,7 @@ func elsewhere(t *testing.T, h http.HandlerFunc) (host string, credentials func(
 		mu.Lock()
 		got = append(got, r.Header.Get("Authorization"))
 		mu.Unlock()
+		io.Copy(io.Discard, r.Body)
 		h(w, r)
 	}))
 	t.Cleanup(srv.Close)
@@ -181,6 +183,7 @@ func holdsNoSecret(t *testing.T, host string, k authn.Keychain, do func(*testing
 func at(method string, h http.HandlerFunc) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == method {
+			io.Copy(io.Discard, r.Body) // or the connection would be reset
 			h(w, r)
 		}
 		return r.Method == method

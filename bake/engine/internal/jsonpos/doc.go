@@ -202,6 +202,9 @@ func (v Value) Path(keys ...string) Value {
 
 // Repeated are the keys of an object that came before, each repetition once.
 func (v Value) Repeated() []Value {
+	if v.Len() < 2 {
+		return nil
+	}
 	var again []Value
 	seen := make(map[string]struct{})
 	for key := range v.Members() {
