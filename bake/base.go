@@ -4,6 +4,7 @@
 package bake
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -309,4 +310,13 @@ func listPlatforms(index v1.IndexManifest) string {
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// ConfigFile is the image config of the first platform that was read.
+func (b *Base) ConfigFile() (*v1.ConfigFile, error) {
+	raw, err := marshal(b.images[0].config.raw)
+	if err != nil {
+		return nil, err
+	}
+	return v1.ParseConfigFile(bytes.NewReader(raw))
 }

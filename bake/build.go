@@ -50,13 +50,18 @@ type assembledImage struct {
 	manifest v1.Manifest
 }
 
-// Build puts plan on base. It reads and writes nothing; the error is a
-// CheckError where the bake cannot be expressed at all.
+// Build puts plan on base, or on those of its platforms that plan chooses. It
+// reads and writes nothing; the error is a CheckError where the bake cannot be
+// expressed at all, and ErrNotFound where the base lacks a platform.
 func Build(base *Base, plan *Plan) (*Image, error) {
 	if err := plan.possible(); err != nil {
 		return nil, err
 	}
-	return &Image{plan: plan, base: base}, nil
+	chosen := *base
+	if err := chosen.chosen(plan.platforms); err != nil {
+		return nil, &sideError{"base " + base.location.String(), err}
+	}
+	return &Image{plan: plan, base: &chosen}, nil
 }
 
 // isIndex reports whether the result is an index: where the base is one, unless

@@ -6,6 +6,7 @@ package bake
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,6 +64,9 @@ func parseConfig(raw []byte) (*baseConfig, error) {
 	c := &baseConfig{config: object{}}
 	if err := json.Unmarshal(raw, &c.raw); err != nil {
 		return nil, err
+	}
+	if c.raw == nil {
+		return nil, errors.New("it is null") // which is JSON, but no config
 	}
 	var rootfs struct {
 		DiffIDs []v1.Hash `json:"diff_ids"`

@@ -47,6 +47,16 @@ func (l *lister) copies(copies []Copy, bindings engine.Bindings) {
 	roles := rolesOf(bindings)
 	for _, c := range all {
 		l.items = append(l.items, c.items(roles)...)
+		for _, e := range c.entries {
+			if c.drop[e.Name] {
+				continue
+			}
+			if c.stream != nil || c.Path == "" {
+				l.contents = append(l.contents, content(e, nil, c.Path))
+			} else {
+				l.contents = append(l.contents, content(e, c.FS, below(e.Name, c.Dest, c.Path)))
+			}
+		}
 	}
 }
 
@@ -121,7 +131,7 @@ func (c *copied) items(roles map[string][]File) []*item {
 			continue
 		}
 		for _, f := range bound {
-			f.Source, f.Size = c.source(e.Name), e.Size
+			f.Source, f.Size = below(e.Name, c.Dest, c.Path), e.Size
 			items = append(items, &item{File: f, entries: []layer.Entry{e}, members: []string{e.Name}})
 		}
 	}
@@ -133,12 +143,6 @@ func (c *copied) items(roles map[string][]File) []*item {
 		items = append(items, rest)
 	}
 	return items
-}
-
-// source is the name in the file system of what was copied to name.
-func (c *copied) source(name string) string {
-	rel := strings.TrimPrefix(strings.TrimPrefix("/"+name, path.Clean("/"+c.Dest)), "/")
-	return path.Join(c.Path, rel)
 }
 
 // add puts an entry into the item; streamed entries come with their stream.

@@ -151,12 +151,12 @@ func TestGoldenDigest(t *testing.T) {
 		change func(*bake.Spec)
 		want   string
 	}{
-		{"gzip", base, func(*bake.Spec) {}, "sha256:6f75a6c843e0c732a341f566a461f8dc8e32c85fc9ea8f4c262bf4ea437f4d52"},
-		{"zstd", base, func(s *bake.Spec) { s.Compression.Algorithm = bake.Zstd }, "sha256:a24684003df1bbeebb4f8a035d1acc89f2cb621b91a1680714400662bae57c6c"},
-		{"none", base, func(s *bake.Spec) { s.Compression.Algorithm = bake.None }, "sha256:0d61576cb891a71479c8323aa0cb0aa14e8512c0c6f7d95ef65eca90ac67cf1c"},
-		{"a layer a class", base, func(s *bake.Spec) { s.Layers = bake.LayersClass }, "sha256:07a7439424b95e7e09971ccd9567425ebe64224a3eaab83756da1765387629b7"},
-		{"created", base, func(s *bake.Spec) { s.Created = time.Unix(1700000000, 0) }, "sha256:66dd73912de2653a4398585a52551b190b19b185e3aacd5f88458ffb14721fcf"},
-		{"index", index, func(*bake.Spec) {}, "sha256:6bd341af78d4572a8bf34f4cc416d86adac69db059c848e21fa63a911936fed5"},
+		{"gzip", base, func(*bake.Spec) {}, "sha256:e90d0c972f678e3cb82e9bff1da5986c0f956ab4340f024b51b35ec0826aa1b8"},
+		{"zstd", base, func(s *bake.Spec) { s.Compression.Algorithm = bake.Zstd }, "sha256:8600f788063f74cea47bef5747ab59d626d9d45c2c0d47ad0aa636f8b2f82bc4"},
+		{"none", base, func(s *bake.Spec) { s.Compression.Algorithm = bake.None }, "sha256:191d8638ac8ffce61040490366b5c5ec4806916140e1cfd747690e16b3b56829"},
+		{"a layer a class", base, func(s *bake.Spec) { s.Layers = bake.LayersClass }, "sha256:670bd95ee2d62eb1c9be3f3b9d1f8d8bf690972a7c7d3619e1be5bf0002b892d"},
+		{"created", base, func(s *bake.Spec) { s.Created = time.Unix(1700000000, 0) }, "sha256:76d28e1bbde244428dc53faf7be539a4a314d7a2e5d11bba325bfc89d5459eb7"},
+		{"index", index, func(*bake.Spec) {}, "sha256:511e50988f476f0312a882d3544c66daedc2151f58178fd45e279905e4a52a2b"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			spec := fixedSpec(t, tc.base)

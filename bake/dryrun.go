@@ -5,9 +5,13 @@ package bake
 
 import (
 	"context"
+	"slices"
 	"sync"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/crane-bake/crane-bake/internal/layout"
 )
 
 // DryRun finds out what Bake would do, and writes nothing: files are read and
@@ -15,6 +19,7 @@ import (
 // hold. The report's Transfer is what would be moved; mounts count as granted.
 func (p *Plan) DryRun(ctx context.Context, remote *Remote) (*Report, error) {
 	remote = remote.orDefault()
+	before := remote.client.Requests()
 	if err := p.possible(); err != nil {
 		return nil, err
 	}
@@ -34,7 +39,7 @@ func (p *Plan) DryRun(ctx context.Context, remote *Remote) (*Report, error) {
 	report := describeImage(img, a)
 	var locations []Location
 	for _, tag := range p.spec.Tags {
-		loc, err := ParseLocation(tag, remote.insecure)
+		loc, err := parseDestination(tag, remote.insecure)
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +50,7 @@ func (p *Plan) DryRun(ctx context.Context, remote *Remote) (*Report, error) {
 		report.Tags = append(report.Tags, loc.String())
 	}
 	report.Transfer, err = budget(ctx, img, a, remote, locations)
-	report.Transfer.Requests = remote.client.Requests()
+	report.Transfer.Requests = remote.client.Requests() - before
 	return report, err
 }
 
@@ -56,22 +61,31 @@ func budget(ctx context.Context, img *Image, a *assembled, remote *Remote, locat
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxAsking)
 	seen := map[string]bool{}
+	leads := map[string]string{} // the first repository of each registry
 	for _, loc := range locations {
+		place, follows := loc.transport+":"+loc.path, false
+		if loc.registry() {
+			place = loc.ref.Context().Name()
+			registry := loc.ref.Context().RegistryStr()
+			if leads[registry] == "" {
+				leads[registry] = place
+			}
+			follows = leads[registry] != place
+		}
 		for _, one := range a.images {
 			n := len(one.base.manifest.Layers)
-			for i, desc := range append(one.manifest.Layers, one.manifest.Config) {
+			for i, desc := range slices.Concat(one.manifest.Layers, []v1.Descriptor{one.manifest.Config}) {
 				base := i < n
-				place := loc.transport + loc.path
-				if loc.registry() {
-					place = loc.ref.Context().Name()
-				}
-				if key := place + " " + desc.Digest.String(); seen[key] || base && !desc.MediaType.IsDistributable() {
+				key := place + " " + desc.Digest.String()
+				if seen[key] || base && !desc.MediaType.IsDistributable() {
 					continue
-				} else {
-					seen[key] = true
 				}
+				seen[key] = true
 				g.Go(func() error {
-					how := foresee(ctx, img, remote, loc, &blob{desc: desc, known: true, base: base})
+					how := Mounted // from the first repository
+					if !follows {
+						how = foresee(ctx, img, remote, loc, &blob{desc: desc, known: true, base: base})
+					}
 					mu.Lock()
 					defer mu.Unlock()
 					t.add(how, desc.Size)
@@ -83,13 +97,17 @@ func budget(ctx context.Context, img *Image, a *assembled, remote *Remote, locat
 	return t, g.Wait()
 }
 
-// foresee is how loc would get the blob.
+// foresee is how loc would get the blob: what target.has and publisher.send
+// would come to.
 func foresee(ctx context.Context, img *Image, remote *Remote, loc Location, b *blob) Means {
 	lacking := Uploaded
 	if b.base {
 		lacking = Copied
 	}
 	if !loc.registry() {
+		if loc.holds(b.desc.Digest) {
+			return Reused
+		}
 		return lacking
 	}
 	repo := loc.ref.Context()
@@ -99,9 +117,30 @@ func foresee(ctx context.Context, img *Image, remote *Remote, loc Location, b *b
 		}
 		return Mounted
 	}
+	if !b.base && b.desc.Size < worthAsking {
+		return lacking
+	}
 	// A repository that does not exist yet, or may not be read, holds nothing.
 	if found, err := remote.client.Repository(repo).HasBlob(ctx, b.desc.Digest); err == nil && found {
 		return Reused
 	}
 	return lacking
+}
+
+// holds reports whether l is an image layout that has the blob.
+func (l Location) holds(digest v1.Hash) bool {
+	if l.transport != transportOCI {
+		return false // an archive is always written anew
+	}
+	fsys, closer, err := layout.OpenDir(l.path)
+	if err != nil {
+		return false
+	}
+	defer closer.Close()
+	f, err := layout.Blob(fsys, digest)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
 }

@@ -7,7 +7,6 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -49,22 +48,21 @@ type item struct {
 	entries []layer.Entry // in order of name
 	stream  layer.Entries // of an unpacked archive, instead of entries
 	members []string      // names of the files and links, without leading slash
-	dirs    []string      // names of the directories, likewise
 }
 
-// lister turns a Spec's file names into items, and gathers what is wrong with
-// them.
+// lister turns a Spec's file names into items.
 type lister struct {
 	ctx      context.Context // of the one call of list
 	fsys     fs.FS
 	dir      string // assets directory
 	items    []*item
-	findings []engine.Finding
+	contents []engine.File // for the check
 	errs     []error
 }
 
-// list returns the items of spec in a fixed order.
-func list(ctx context.Context, spec Spec, bindings engine.Bindings) ([]*item, []engine.Finding, error) {
+// list returns the items of spec in a fixed order, and what the check is to
+// look at.
+func list(ctx context.Context, spec Spec, bindings engine.Bindings) ([]*item, []engine.File, error) {
 	l := &lister{ctx: ctx, fsys: spec.FS, dir: spec.AssetsDir}
 	if spec.Model != "" {
 		l.bound(RoleModel, "", spec.Model)
@@ -85,8 +83,7 @@ func list(ctx context.Context, spec Spec, bindings engine.Bindings) ([]*item, []
 		l.asset(asset)
 	}
 	l.copies(spec.Copies, bindings)
-	l.collisions()
-	return l.items, l.findings, errors.Join(l.errs...)
+	return l.items, l.contents, errors.Join(l.errs...)
 }
 
 func (l *lister) fail(what string, err error) {
@@ -105,18 +102,19 @@ func (l *lister) bound(role Role, name, file string) {
 		l.fail(describe(role, name)+" "+file, err)
 		return
 	case info.IsDir():
-		l.finding("ENV-09", file, fmt.Sprintf("%s %s is a directory", describe(role, name), file), "name the file itself")
+		// For the check to find: rule ENV-09.
+		dir := layer.DirEntry(strings.TrimPrefix(it.Path, "/"))
+		l.contents = append(l.contents, content(dir, nil, file))
 		return
 	case !info.Mode().IsRegular():
 		l.fail(describe(role, name)+" "+file, errors.New("not a regular file"))
 		return
-	case info.Size() == 0:
-		l.finding("ENV-09", file, fmt.Sprintf("%s %s is empty", describe(role, name), file), "")
 	}
 	it.Size = info.Size()
 	dest := strings.TrimPrefix(it.Path, "/")
 	it.entries = []layer.Entry{layer.FileEntry(l.fsys, file, info, dest)}
 	it.members = []string{dest}
+	l.contents = append(l.contents, content(it.entries[0], l.fsys, file))
 	l.items = append(l.items, it)
 }
 
@@ -146,11 +144,15 @@ func (l *lister) asset(a Asset) {
 		l.fail("asset", err)
 		return
 	}
+	if len(entries) == 1 && entries[0].Name == "" {
+		l.errs = append(l.errs, usagef("asset %s: destination %q is the root directory", a.Path, a.Dest))
+		return
+	}
 	it := &item{File: File{Role: RoleAsset, Path: dest, Source: path.Clean(a.Path)}, entries: entries}
 	for _, e := range entries {
+		l.contents = append(l.contents, content(e, l.fsys, below(e.Name, dest, path.Clean(a.Path))))
 		if e.Type == tar.TypeDir {
 			it.tree = true
-			it.dirs = append(it.dirs, e.Name)
 			continue
 		}
 		it.Size += e.Size
@@ -171,8 +173,9 @@ func (l *lister) unpack(archive, dir string) {
 	}
 	it := &item{File: File{Role: RoleUnpack, Path: dest, Source: archive}, tree: true, stream: entries}
 	for _, m := range members {
+		e := layer.Entry{Name: m.Name, Type: m.Type, Mode: m.Mode, Linkname: m.Linkname, Size: m.Size}
+		l.contents = append(l.contents, content(e, nil, archive))
 		if m.Type == tar.TypeDir {
-			it.dirs = append(it.dirs, m.Name)
 			continue
 		}
 		it.Size += m.Size
@@ -180,41 +183,4 @@ func (l *lister) unpack(archive, dir string) {
 	}
 	it.Files = len(it.members)
 	l.items = append(l.items, it)
-}
-
-// collisions finds in-image paths that two sources claim, and files that stand
-// where a directory has to be.
-func (l *lister) collisions() {
-	owner := map[string]*item{}
-	for _, it := range l.items {
-		for _, m := range it.members {
-			other, taken := owner[m]
-			if !taken {
-				owner[m] = it
-			} else if other.Source != it.Source || other.tree || it.tree {
-				l.finding("ENV-17", it.Source, fmt.Sprintf("/%s is baked from both %s and %s", m, other.Source, it.Source),
-					"rename one of the files, or give it another destination")
-			}
-		}
-	}
-	for _, it := range l.items {
-		for _, dir := range it.dirs {
-			if other, taken := owner[dir]; taken {
-				l.finding("ENV-17", it.Source, fmt.Sprintf("/%s is a directory (from %s) and a file (from %s)", dir, it.Source, other.Source),
-					"give one of them another destination")
-			}
-		}
-		for _, m := range it.members {
-			for dir := path.Dir(m); dir != "."; dir = path.Dir(dir) {
-				if other, taken := owner[dir]; taken {
-					l.finding("ENV-17", it.Source, fmt.Sprintf("/%s is a file (from %s), but /%s (from %s) lies below it", dir, other.Source, m, it.Source),
-						"give one of them another destination")
-				}
-			}
-		}
-	}
-}
-
-func (l *lister) finding(rule, file, message, hint string) {
-	l.findings = append(l.findings, engine.Finding{Rule: rule, Severity: engine.Error, File: file, Message: message, Hint: hint})
 }

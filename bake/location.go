@@ -55,7 +55,7 @@ func parseRegistry(s string, insecure bool) (Location, error) {
 		opts = append(opts, name.Insecure)
 	}
 	ref, err := name.ParseReference(s, opts...)
-	if err != nil {
+	if err != nil || !validRepository.MatchString(ref.Context().RepositoryStr()) || strings.HasSuffix(ref.Context().RegistryStr(), ":") {
 		return Location{}, usagef("image %q: want REGISTRY/REPOSITORY[:TAG][@DIGEST], a repository in lower-case letters, digits and . _ - /", s)
 	}
 	if tag, ok := ref.(name.Tag); ok && !validTag.MatchString(tag.TagStr()) {
@@ -64,9 +64,13 @@ func parseRegistry(s string, insecure bool) (Location, error) {
 	return Location{transport: transportRegistry, ref: ref}, nil
 }
 
-// validTag is the distribution spec's grammar of a tag; go-containerregistry's
-// is laxer, and a registry would refuse the tag after everything else was sent.
-var validTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+// The distribution spec's grammars of a tag and of a repository's name;
+// go-containerregistry's are laxer, and a registry would refuse the tag after
+// everything else was sent. "dir:/path" is one of its references.
+var (
+	validTag        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	validRepository = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$`)
+)
 
 func parseFile(transport, s string) (Location, error) {
 	path, tag, _ := strings.Cut(s, ":")

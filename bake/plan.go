@@ -51,7 +51,7 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 		p.platforms = append(p.platforms, *platform)
 	}
 	for _, tag := range spec.Tags {
-		loc, err := ParseLocation(tag, true)
+		loc, err := parseDestination(tag, true)
 		if err != nil {
 			return nil, err
 		}
@@ -59,16 +59,15 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 	}
 	p.own = bindingsOf(spec)
 	p.bindings = p.own
-	decoded := p.own.Validate()
 	if verbatim := contractEnv(spec.Env); len(verbatim) > 0 {
-		p.bindings, decoded = engine.Decode(append(p.own.Env(), verbatim...))
+		p.bindings, _ = engine.Decode(append(p.own.Env(), verbatim...)) // the check says what is wrong
 	}
-	items, findings, err := list(ctx, spec, p.bindings)
+	items, contents, err := list(ctx, spec, p.bindings)
 	if err != nil {
 		return nil, err
 	}
 	p.items = items
-	p.findings = spec.allowed(append(decoded, findings...))
+	p.findings = spec.allowed(p.check(contents))
 	if p.layers, err = layersOf(items, spec); err != nil {
 		return nil, err
 	}
@@ -99,6 +98,17 @@ func (s Spec) withDefaults() (Spec, error) {
 	}
 	if s.Layers == "" {
 		s.Layers = LayersAuto
+	}
+	if _, err := ParseCompression(s.Compression.String()); err != nil {
+		return s, usagef("%v", err)
+	}
+	if _, err := ParseLayerMode(string(s.Layers)); err != nil {
+		return s, usagef("%v", err)
+	}
+	for _, a := range s.Assets {
+		if a.Path == "" {
+			return s, usagef("asset %q: no path", "="+a.Dest)
+		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.Env)) {
 		if k == "" || strings.ContainsAny(k, "=\x00") || strings.Contains(s.Env[k], "\x00") {
@@ -268,13 +278,4 @@ func (p *Plan) possible() error {
 		}
 	}
 	return nil
-}
-
-// sourceSize is the uncompressed size of everything that is baked.
-func (p *Plan) sourceSize() int64 {
-	var n int64
-	for _, it := range p.items {
-		n += it.Size
-	}
-	return n
 }

@@ -42,6 +42,15 @@ type target interface {
 	abort()
 }
 
+// parseDestination reads a location that an image can be published to.
+func parseDestination(s string, insecure bool) (Location, error) {
+	loc, err := ParseLocation(s, insecure)
+	if _, byDigest := loc.ref.(name.Digest); err == nil && byDigest {
+		err = usagef("destination %q: an image is published under a tag, not under a digest", s)
+	}
+	return loc, err
+}
+
 // newTargets makes a target for each repository and file among the locations.
 func newTargets(remote *Remote, locations []string) ([]target, error) {
 	repositories := map[string]*repositoryTarget{}
@@ -54,12 +63,7 @@ func newTargets(remote *Remote, locations []string) ([]target, error) {
 		}
 	}
 	for _, s := range locations {
-		loc, err := ParseLocation(s, remote.insecure)
-		if err == nil && loc.registry() {
-			if _, byDigest := loc.ref.(name.Digest); byDigest {
-				err = usagef("destination %q: an image is published under a tag, not under a digest", s)
-			}
-		}
+		loc, err := parseDestination(s, remote.insecure)
 		if err != nil {
 			abort()
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -60,18 +61,26 @@ func (c *imageCore) RawManifest() ([]byte, error)        { return c.one.raw, nil
 func (c *imageCore) MediaType() (types.MediaType, error) { return c.one.desc.MediaType, nil }
 
 func (c *imageCore) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
+	i := slices.IndexFunc(c.one.manifest.Layers, func(d v1.Descriptor) bool { return d.Digest == h })
+	if i < 0 {
+		return nil, fmt.Errorf("layer %s: %w", h, ErrNotFound)
+	}
+	desc := c.one.manifest.Layers[i]
 	for _, l := range c.image.plan.layers {
 		if d, err := l.Digest(); err == nil && d == h {
-			return l, nil
+			return typedLayer{l, desc.MediaType}, nil
 		}
 	}
-	for _, d := range c.one.manifest.Layers {
-		if d.Digest == h {
-			return baseLayer{c, d}, nil
-		}
-	}
-	return nil, fmt.Errorf("layer %s: %w", h, ErrNotFound)
+	return baseLayer{c, desc}, nil
 }
+
+// typedLayer is a layer of the bake, which may be one of Docker's here.
+type typedLayer struct {
+	*bakedLayer
+	mediaType types.MediaType
+}
+
+func (l typedLayer) MediaType() (types.MediaType, error) { return l.mediaType, nil }
 
 // baseLayer is a layer of the base, read where it is.
 type baseLayer struct {

@@ -4,10 +4,13 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -46,6 +49,36 @@ func TestToFiles(t *testing.T) {
 			checkOnBase(t, base, got.image)
 		})
 	}
+}
+
+// One bake goes to everything that a tag can name, in one pass. Two archives
+// once waited for each other for ever: each was given another blob first.
+func TestToEverythingAtOnce(t *testing.T) {
+	host := startRegistry(t)
+	base := registrytest.BaseImage(t, registrytest.ImageOptions{Layers: 10, LayerSize: 64 << 10})
+	push(t, host+"/engine:v1", base)
+	dir := t.TempDir()
+	files := []string{"oci:" + dir + "/layout:v1", "oci-archive:" + dir + "/oci.tar:v1", "docker-archive:" + dir + "/docker.tar:team/scorer:v1"}
+	args := []string{"build", "--quiet", "-f", scorer + "/bake.yaml", "-b", host + "/engine:v1"}
+	for _, tag := range slices.Concat(files, []string{host + "/one:v1", host + "/two:v1", host + "/two:v2"}) {
+		args = append(args, "-t", tag)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, craneBake, args...)
+	cmd.Env = command(t, craneBake).Env
+	output(t, cmd)
+
+	for _, tag := range []string{"/one:v1", "/two:v1", "/two:v2"} {
+		fromRegistry(t, host+tag).validate(t)
+	}
+	want := fromRegistry(t, host+"/one:v1").digest.String()
+	for _, location := range files[:2] {
+		if got := inspect(t, location).Digest; got != want {
+			t.Errorf("%s has the digest %s, the registry %s", location, got, want)
+		}
+	}
+	checkArchive(t, base, dir+"/docker.tar", "team/scorer:v1")
 }
 
 // checkArchive checks what is particular to docker-archive: it names images in

@@ -4,9 +4,7 @@
 package e2e_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,32 +93,3 @@ func unpack(t testing.TB, layout, tag string) string {
 	output(t, withHome(t, command(t, peer(t, "umoci"), append(args, bundle)...)))
 	return bundle
 }
-
-// A lineWatcher is an io.Writer that hears when a line holds a word; it keeps
-// what it was written.
-type lineWatcher struct {
-	word []byte
-	line chan string // receives one line
-	all  bytes.Buffer
-	seen int
-}
-
-func (w *lineWatcher) Write(p []byte) (int, error) {
-	w.all.Write(p)
-	for {
-		rest := w.all.Bytes()[w.seen:]
-		end := bytes.IndexByte(rest, '\n')
-		if end < 0 {
-			return len(p), nil
-		}
-		if bytes.Contains(rest[:end], w.word) {
-			select {
-			case w.line <- string(rest[:end]):
-			default:
-			}
-		}
-		w.seen += end + 1
-	}
-}
-
-func (w *lineWatcher) String() string { return fmt.Sprint(&w.all) }

@@ -4,6 +4,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log"
@@ -59,6 +60,35 @@ func startRegistry(t testing.TB) string {
 	}
 	return ""
 }
+
+// A lineWatcher is an io.Writer that hears when a line holds a word; it keeps
+// what it was written.
+type lineWatcher struct {
+	word []byte
+	line chan string // receives one line
+	all  bytes.Buffer
+	seen int
+}
+
+func (w *lineWatcher) Write(p []byte) (int, error) {
+	w.all.Write(p)
+	for {
+		rest := w.all.Bytes()[w.seen:]
+		end := bytes.IndexByte(rest, '\n')
+		if end < 0 {
+			return len(p), nil
+		}
+		if bytes.Contains(rest[:end], w.word) {
+			select {
+			case w.line <- string(rest[:end]):
+			default:
+			}
+		}
+		w.seen += end + 1
+	}
+}
+
+func (w *lineWatcher) String() string { return fmt.Sprint(&w.all) }
 
 // A proxy stands before a registry and counts the bytes of the blobs that are
 // sent to it and got from it.

@@ -26,8 +26,9 @@ const (
 // An archive is an attachment and what it holds.
 type archive struct {
 	*page
-	members map[string]bool // clean names of files and links; true for a regular file
+	members map[string]bool // clean names of files and links
 	dirs    map[string]bool // directories, implied ones too
+	partial bool            // it may hold more
 }
 
 // checkAttachmentFile is for a file bound as name.
@@ -42,7 +43,9 @@ func checkAttachmentFile(p *page, name string, f *File) *archive {
 		return a
 	}
 	if f.Open == nil {
-		return nil
+		p.add(x00.says("the content is not at hand and was not checked"))
+		a.partial = true
+		return a
 	}
 	r, err := f.Open()
 	if err != nil {
@@ -62,6 +65,7 @@ func checkAttachmentFile(p *page, name string, f *File) *archive {
 	case errors.As(err, &wrong):
 		p.add(a02.says("the attachment is %s, not %s as its name says", wrong.is, wrong.want).hint("rename or repack it"))
 	case errors.Is(err, errTooMuch):
+		a.partial = true
 		p.add(a05.says("listing the attachment was given up: it unpacks to too much").hint("bake the files into the image instead, with --unpack"))
 	case err != nil:
 		p.add(a02.says("the attachment is damaged or truncated: %v", err).hint("pack it again"))
@@ -93,7 +97,7 @@ func (a *archive) member(name string, mode fs.FileMode, link string, hard bool) 
 	if mode.IsDir() {
 		dir = clean
 	} else {
-		a.members[clean] = mode.IsRegular()
+		a.members[clean] = true
 	}
 	for ; dir != "." && !a.dirs[dir]; dir = path.Dir(dir) {
 		a.dirs[dir] = true
@@ -102,8 +106,7 @@ func (a *archive) member(name string, mode fs.FileMode, link string, hard bool) 
 
 // has tells whether the archive has a file or a directory of that name.
 func (a *archive) has(name string) bool {
-	_, file := a.members[name]
-	return file || a.dirs[name]
+	return a.members[name] || a.dirs[name]
 }
 
 // checkAttachments is the A rules.
@@ -114,16 +117,17 @@ func (c *checker) checkAttachments() {
 	}
 	owners := make(map[string]string)
 	for _, p := range c.bindings.Attachments {
+		at := part{a02, p}
 		kind, f := c.files.stat(path.Clean("/" + p))
-		if kind != isFile || c.loaded[p] != nil {
+		if kind != isFile || c.loaded[at] != nil {
 			continue
 		}
-		c.loaded[p] = &loaded{page: newPage(f.name()), file: f}
-		if a := checkAttachmentFile(c.loaded[p].page, p, f); a != nil {
-			c.attachments = append(c.attachments, a)
-			c.sharedMembers(a, owners)
-		}
-		c.finish(p)
+		l := &loaded{page: newPage(f.name())}
+		c.loaded[at] = l
+		a := checkAttachmentFile(l.page, p, f)
+		c.attachments = append(c.attachments, a)
+		c.sharedMembers(a, owners)
+		c.finish(l)
 	}
 	c.checkModules()
 }
@@ -158,7 +162,7 @@ func (c *checker) checkModules() {
 func (c *checker) provides(module string) bool {
 	first, _, _ := strings.Cut(module, ".")
 	for _, a := range c.attachments {
-		if a.has(first) || a.has(first+".py") || a.failed {
+		if a.has(first) || a.has(first+".py") || a.failed || a.partial {
 			return true
 		}
 	}

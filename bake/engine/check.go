@@ -28,7 +28,10 @@ type Options struct {
 // note says so.
 func Check(img Image, opts Options) []Finding {
 	b, found := Decode(img.Env)
-	c := &checker{img: img, opts: opts, bindings: b, found: found, loaded: make(map[string]*loaded)}
+	if img.Bindings != nil {
+		b, found = *img.Bindings, img.Bindings.Validate()
+	}
+	c := &checker{img: img, opts: opts, bindings: b, found: found, loaded: make(map[part]*loaded)}
 	c.files = newTree(img, c.bound())
 	for _, f := range found {
 		if f.Severity == Error {
@@ -37,6 +40,7 @@ func Check(img Image, opts Options) []Finding {
 	}
 	c.checkBindings()
 	c.checkVariables()
+	c.checkPlaces()
 	c.checkFiles()
 	c.checkTogether()
 	return c.found
@@ -51,7 +55,7 @@ type checker struct {
 	found    []Finding
 
 	brokenLists []string // variables that have errors
-	loaded      map[string]*loaded
+	loaded      map[part]*loaded
 
 	model       *model // nil if its type is unknown
 	modelOK     bool
@@ -72,10 +76,16 @@ type boundStream struct {
 	ok bool
 }
 
+// part is a file in one of its roles. The role is named by the rule for
+// content of it that cannot be read.
+type part struct {
+	role ruleID
+	path string
+}
+
 // loaded is a bound file that was looked for.
 type loaded struct {
 	*page
-	file    *File
 	content []byte
 	read    bool // content is all there is
 
@@ -107,63 +117,67 @@ func (c *checker) broken(variable string) bool { return slices.Contains(c.broken
 
 // checkFiles is the rules for each file on its own.
 func (c *checker) checkFiles() {
-	if c.bindings.Model != "" {
-		if l := c.load(c.bindings.Model, m04); l.read {
-			c.model = checkModelFile(l.page, c.bindings.Model, l.content)
+	if p := c.bindings.Model; p != "" {
+		l := c.load(part{m04, p})
+		if l.read {
+			c.model = checkModelFile(l.page, p, l.content)
 			c.modelOK = c.model != nil && !l.failed
 		}
-		c.finish(c.bindings.Model)
+		c.finish(l)
 	}
+	c.checkSchemas()
+	c.checkStreams()
+	c.checkAttachments()
+}
+
+func (c *checker) checkSchemas() {
 	c.schemas = make(map[string]*boundSchema)
 	for _, name := range slices.Sorted(maps.Keys(c.bindings.Schemas)) {
-		p := c.bindings.Schemas[name]
-		_, seen := c.loaded[p]
-		l := c.load(p, s01)
-		if !seen && l.read {
+		at := part{s01, c.bindings.Schemas[name]}
+		_, again := c.loaded[at]
+		l := c.load(at)
+		if !again && l.read {
 			l.schema = checkSchemaFile(l.page, l.content)
 		}
-		s := &boundSchema{file: l.name, typ: l.schema}
-		if l.failed {
-			s.typ = nil
-		}
-		c.schemas[name] = s
-		if !seen {
-			c.finish(p)
-		}
+		c.finish(l)
+		c.schemas[name] = &boundSchema{file: l.name, typ: l.schema}
 	}
+}
+
+func (c *checker) checkStreams() {
 	c.streams = make(map[int]*boundStream)
-	for _, n := range slices.Sorted(maps.Keys(c.bindings.Streams)) {
-		p := c.bindings.Streams[n]
-		l := c.load(p, sd01)
-		if l.read && l.descriptor == nil && !l.failed {
+	slots := slices.Sorted(maps.Keys(c.bindings.Streams))
+	for _, n := range slots {
+		at := part{sd01, c.bindings.Streams[n]}
+		_, again := c.loaded[at]
+		l := c.load(at)
+		if !again && l.read {
 			l.descriptor = checkDescriptorFile(l.page, l.content, c.opts.StrictSecrets)
 		}
 		if l.descriptor != nil {
 			l.descriptor.checkSlot(n)
 		}
+		c.finish(l)
 		c.streams[n] = &boundStream{descriptor: l.descriptor}
 	}
-	for _, n := range slices.Sorted(maps.Keys(c.streams)) {
-		l := c.loaded[c.bindings.Streams[n]]
+	// What one slot finds wrong makes the file wrong for all.
+	for _, n := range slots {
+		l := c.loaded[part{sd01, c.bindings.Streams[n]}]
 		c.streams[n].ok = l.descriptor != nil && !l.failed
-		c.finish(c.bindings.Streams[n])
 	}
-	c.checkAttachments()
 }
 
-// load finds and reads a bound file, once. The rule is that of content that
-// cannot be read.
-func (c *checker) load(p string, unreadable ruleID) *loaded {
-	if l := c.loaded[p]; l != nil {
+// load finds and reads a bound file, once for each role.
+func (c *checker) load(at part) *loaded {
+	if l := c.loaded[at]; l != nil {
 		return l
 	}
-	l := &loaded{page: newPage(p)}
-	c.loaded[p] = l
-	kind, f := c.files.stat(path.Clean("/" + p))
+	l := &loaded{page: newPage(at.path)}
+	c.loaded[at] = l
+	kind, f := c.files.stat(path.Clean("/" + at.path))
 	if kind != isFile {
 		return l // ENV-08, ENV-09
 	}
-	l.file = f
 	l.name = f.name()
 	switch {
 	case f.Open == nil:
@@ -173,12 +187,19 @@ func (c *checker) load(p string, unreadable ruleID) *loaded {
 	default:
 		content, err := readAll(f)
 		if err != nil {
-			l.add(unreadable.says("cannot be read: %v", err).hint("check the file and its permissions"))
+			l.add(at.role.says("cannot be read: %v", err).hint("check the file and its permissions"))
 			return l
 		}
 		l.content, l.read = content, true
 	}
 	return l
+}
+
+// finish moves the findings about a file to the result.
+func (c *checker) finish(l *loaded) {
+	c.found = append(c.found, l.findings()...)
+	l.found = nil
+	l.count = make(map[string]int)
 }
 
 func readAll(f *File) ([]byte, error) {
@@ -194,12 +215,4 @@ func readAll(f *File) ([]byte, error) {
 		err = fmt.Errorf("more than %d MB", maxText>>20)
 	}
 	return content, err
-}
-
-// finish moves the findings of a file to the result.
-func (c *checker) finish(p string) {
-	l := c.loaded[p]
-	c.found = append(c.found, l.findings()...)
-	l.found = nil
-	l.count = make(map[string]int)
 }

@@ -23,7 +23,7 @@ type member struct {
 	kind                byte // of tar; 0 is a regular file
 }
 
-func tgz(t *testing.T, members ...member) string {
+func tgz(t testing.TB, members ...member) string {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -46,7 +46,7 @@ func tgz(t *testing.T, members ...member) string {
 	return b.String()
 }
 
-func zipped(t *testing.T, members ...member) string {
+func zipped(t testing.TB, members ...member) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
@@ -123,6 +123,20 @@ func codedCases(t *testing.T) []ruleCase {
 		{"ENV-10", "good", "none", changed(nil, func(img *engine.Image) { fileOf(img, "/assets").Mode = fs.ModeDir | 0o755 }), true},
 		{"ENV-13", "long", "error SCHEMAS SCHEMAS is 131", bakery{"env": "SCHEMAS=in:/assets/in.avsc;out:/assets/out.avsc;a:/" + long + "\n"}.check, false},
 		{"ENV-13", "good", "none", bakery{}.check, true},
+		{"ENV-17", "two_files", "error other/in.avsc /assets/in.avsc is baked from both in.avsc and other/in.avsc", changed(nil, func(img *engine.Image) {
+			second := *fileOf(img, "/assets/in.avsc")
+			second.Source = "other/in.avsc"
+			img.Files = append(img.Files, second)
+		}), true},
+		{"ENV-17", "below_a_file", "error lookup /assets/in.avsc is a file (from in.avsc), but /assets/in.avsc/table.csv (from lookup) lies below it", changed(nil, func(img *engine.Image) {
+			img.Files = append(img.Files, engine.File{Path: "/assets/in.avsc/table.csv", Mode: 0o644, Size: 1, Baked: true, Source: "lookup"})
+		}), true},
+		{"ENV-17", "directory_over_a_file", "error lookup /assets/in.avsc is baked from both in.avsc and lookup", changed(nil, func(img *engine.Image) {
+			img.Files = append(img.Files, engine.File{Path: "/assets/in.avsc", Mode: fs.ModeDir | 0o755, Baked: true, Source: "lookup"})
+		}), false},
+		{"ENV-17", "one_file_in_two_parts", "none", changed(nil, func(img *engine.Image) {
+			img.Files = append(img.Files, *fileOf(img, "/assets/in.avsc"))
+		}), true},
 		{"M-04", "nul", "error model.py3:2:1 contains a NUL byte", bakery{"model.py3": "x = 1\n\x00"}.check, true},
 		{"M-04", "latin1", "error model.py3:1:6 not valid UTF-8", bakery{"model.py3": "x = '\xe9'"}.check, true},
 		{"M-04", "unreadable", "error model.py3 cannot be read: denied", changed(nil, func(img *engine.Image) {
@@ -140,6 +154,10 @@ func codedCases(t *testing.T) []ruleCase {
 			"0.json": `{"Encoding": "csv", "Transport": {"Type": "file", "Path": "/assets/in.csv"}, "Loop": false}`,
 		}.check, true},
 		{"X-00", "not_at_hand", "note 0.json the content is not at hand", changed(nil, func(img *engine.Image) { fileOf(img, "/assets/0.json").Open = nil }), true},
+		{"X-00", "attachment_not_at_hand", "note a.zip the content is not at hand", changed(bakery{"a.zip": "x"}, func(img *engine.Image) {
+			fileOf(img, "/assets/a.zip").Open = nil
+		}), true},
+		{"S-01", "the_model_bound_as_a_schema", "error model.py3:1:1 not JSON", bakery{"env": "SCHEMAS=in:/assets/model.py3;out:/assets/out.avsc\n"}.check, true},
 		{"X-00", "too_large", "note 0.json larger than 64 MB", changed(nil, func(img *engine.Image) { fileOf(img, "/assets/0.json").Size = 65 << 20 }), true},
 	}, attachmentCases(t, ok, module)...)
 }
@@ -157,6 +175,14 @@ func attachmentCases(t *testing.T, ok member, module string) []ruleCase {
 		{"A-02", "truncated_zip", "error weights.zip the attachment is damaged or truncated", bakery{"weights.zip": zipped(t, ok)[:60]}.check, true},
 		{"A-02", "gzip_of_text", "error weights.tgz the attachment is gzip data without a tar inside", bakery{"weights.tgz": gzipped(t, strings.Repeat("text ", 300))}.check, true},
 		{"A-02", "good", "none", bakery{"weights.zip": zipped(t, ok)}.check, true},
+		{"A-02", "zip_in_a_stream", "none", changed(bakery{"weights.zip": zipped(t, ok)}, func(img *engine.Image) {
+			f := fileOf(img, "/assets/weights.zip")
+			text, err := f.Open()
+			f.Open = func() (io.ReadCloser, error) { return io.NopCloser(io.MultiReader(text)), err }
+		}), true},
+		{"A-02", "unreadable", "error weights.zip the attachment cannot be read: denied", changed(bakery{"weights.zip": zipped(t, ok)}, func(img *engine.Image) {
+			fileOf(img, "/assets/weights.zip").Open = func() (io.ReadCloser, error) { return nil, errors.New("denied") }
+		}), true},
 		{"A-03", "dots", `error weights.tgz member "../etc/passwd" escapes`, bakery{"weights.tgz": tgz(t, member{name: "../etc/passwd"})}.check, true},
 		{"A-03", "inner_dots", `error weights.zip member "a/../../b" escapes`, bakery{"weights.zip": zipped(t, member{name: "a/../../b"})}.check, true},
 		{"A-03", "backslash", `error weights.zip member "../b" escapes`, bakery{"weights.zip": zipped(t, member{name: `..\b`})}.check, true},
@@ -182,7 +208,7 @@ func attachmentCases(t *testing.T, ok member, module string) []ruleCase {
 	}
 }
 
-func gzipped(t *testing.T, text string) string {
+func gzipped(t testing.TB, text string) string {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -195,27 +221,14 @@ func gzipped(t *testing.T, text string) string {
 	return b.String()
 }
 
-// bomb is a few hundred kB that unpack to more than is looked at.
+// bomb is some hundred kB that unpack to more than is looked at: a tar whose
+// only member is 300 MiB of zeros, each MiB a gzip member of its own.
 func bomb(t *testing.T) string {
 	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	w := tar.NewWriter(z)
 	const size = 300 << 20
-	if err := w.WriteHeader(&tar.Header{Name: "zeros", Mode: 0o644, Size: size}); err != nil {
+	var header bytes.Buffer
+	if err := tar.NewWriter(&header).WriteHeader(&tar.Header{Name: "zeros", Mode: 0o644, Size: size}); err != nil {
 		t.Fatal(err)
 	}
-	zeros := make([]byte, 1<<20)
-	for range size >> 20 {
-		if _, err := w.Write(zeros); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.WriteHeader(&tar.Header{Name: "last", Mode: 0o644}); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(w.Close(), z.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
+	return gzipped(t, header.String()) + strings.Repeat(gzipped(t, strings.Repeat("\x00", 1<<20)), size>>20)
 }

@@ -37,8 +37,10 @@ func (c *checker) checkTogether() {
 func (c *checker) sayLeftOut() {
 	var names []string
 	for _, p := range c.bound() {
-		if l := c.loaded[p]; l != nil && l.failed && !slices.Contains(names, l.name) {
-			names = append(names, l.name)
+		for _, role := range []ruleID{m04, s01, sd01, a02} {
+			if l := c.loaded[part{role, p}]; l != nil && l.failed && !slices.Contains(names, l.name) {
+				names = append(names, l.name)
+			}
 		}
 	}
 	if len(names) > 0 {

@@ -167,7 +167,7 @@ func (c *checker) relativeLiteral(value string) (Finding, bool) {
 		return Finding{}, false
 	}
 	for _, a := range c.attachments {
-		if a.failed || a.has(path.Clean(value)) {
+		if a.failed || a.partial || a.has(path.Clean(value)) {
 			return Finding{}, false
 		}
 	}

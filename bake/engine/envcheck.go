@@ -44,7 +44,7 @@ func (c *checker) checkBound(variable, label, p string) {
 	case unseen:
 		c.add(env08.says("%s: not part of the bake; whether the base image has it was not looked at", where).of(variable).as(Note))
 	case isDir:
-		c.add(env09.says("%s is a directory", where).of(variable).hint("name a file in it"))
+		c.add(env09.says("%s is a directory", where).of(variable).from(f).hint("name a file in it"))
 	case isOther:
 		c.add(env09.says("%s is no regular file", where).of(variable).hint("bake a regular file"))
 	case outside:
@@ -53,7 +53,7 @@ func (c *checker) checkBound(variable, label, p string) {
 		c.add(env09.says("%s is a symbolic link that leads nowhere", where).of(variable).hint("bake the file itself"))
 	case isFile:
 		if f.Size == 0 {
-			c.add(env09.says("%s is an empty file", where).of(variable).hint("bake a file with content"))
+			c.add(env09.says("%s is an empty file", where).of(variable).from(f).hint("bake a file with content"))
 		}
 		if at, mode := c.files.unreadable(f.Path); at != "" {
 			c.add(env10.says("%s has mode %04o: the engine user cannot read %s", at, mode, f.name()).of(variable).

@@ -106,6 +106,14 @@ func (f Finding) hint(format string, args ...any) Finding {
 	return f
 }
 
+// from names the user's own file, if the finding is about one.
+func (f Finding) from(file *File) Finding {
+	if file != nil && file.Source != "" {
+		f.File = file.Source
+	}
+	return f
+}
+
 func (f Finding) in(file string) Finding {
 	f.File = file
 	return f

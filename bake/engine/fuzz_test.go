@@ -143,10 +143,9 @@ func FuzzNotebook(f *testing.F) {
 }
 
 func FuzzArchive(f *testing.F) {
-	t := &testing.T{}
-	f.Add("tgz", []byte(tgz(t, member{name: "a/b", content: "x"}, member{name: "l", link: "../x", kind: '2'})))
-	f.Add("zip", []byte(zipped(t, member{name: "a/b", content: "x"}, member{name: "l", link: "/x"})))
-	f.Add("tar.gz", []byte(gzipped(t, "no tar")))
+	f.Add("tgz", []byte(tgz(f, member{name: "a/b", content: "x"}, member{name: "l", link: "../x", kind: '2'})))
+	f.Add("zip", []byte(zipped(f, member{name: "a/b", content: "x"}, member{name: "l", link: "/x"})))
+	f.Add("tar.gz", []byte(gzipped(f, "no tar")))
 	f.Fuzz(func(t *testing.T, ext string, data []byte) {
 		switch ext {
 		case "tgz", "zip", "tar.gz":

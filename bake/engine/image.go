@@ -14,8 +14,12 @@ import (
 // An Image is what Check may look at: the config's environment and the files,
 // as far as they are known.
 type Image struct {
-	Env     []string // KEY=VALUE of the image's config
-	BaseEnv []string // KEY=VALUE of the base image's config
+	Env []string // KEY=VALUE of the image's config
+	// Bindings, where it is set, is what a bake that does not exist yet was
+	// asked to bind: it is checked in place of the contract's variables in Env,
+	// which could not even hold some of it.
+	Bindings *Bindings
+	BaseEnv  []string // KEY=VALUE of the base image's config
 
 	// Base is the base image's reference, REPOSITORY[:TAG][@DIGEST]; empty if
 	// unknown.

@@ -29,7 +29,6 @@ type model struct {
 
 	// PFA types of slots 0 and 1 stand in the document.
 	input, output *schema
-	recordsets    string // PFA metadata
 }
 
 // place is where a line of a notebook's code stands in its file.

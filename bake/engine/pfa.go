@@ -128,8 +128,6 @@ func (m *model) metadata(key, value string, say func(Finding)) {
 	switch {
 	case allowed != nil && !slices.Contains(allowed, value):
 		say(m13.says("metadata.%s %s is no value for it", key, quote(value)).hint("use %s", strings.Join(allowed, ", ")))
-	case key == "recordsets":
-		m.recordsets = value
 	case scoped && (validSlot(scope) || strings.HasPrefix(scope, "$")):
 		if _, known := annotationTags[base]; known {
 			say(n11.says("metadata key %s is ignored: PFA models have no slot scopes", quote(key)).

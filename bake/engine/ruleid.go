@@ -23,6 +23,7 @@ const (
 	env14
 	env15
 	env16
+	env17
 
 	m01
 	m02

@@ -14,15 +14,11 @@ import (
 // A runner is what runs models of one type. The extension alone selects it: a
 // bake cannot say -type.
 type runner struct {
-	name  string // as in messages
-	lang  lex.Language
-	marks string // characters that make a comment an annotation; none: annotations are not read
-	count int    // of them, at least
-	// callbacks: functions are looked up by the name that an annotation gives.
-	callbacks bool
-	// explicit: the model may read slots itself.
-	explicit bool
-	ubuntu   bool // the Ubuntu engine has it
+	name   string // as in messages
+	lang   lex.Language
+	marks  string // characters that make a comment an annotation; none: annotations are not read
+	count  int    // of them, at least
+	ubuntu bool   // the Ubuntu engine has it
 	// encodings that its streams may have; nil allows all.
 	inputs, outputs []string
 	check           func(*model)
@@ -30,9 +26,9 @@ type runner struct {
 
 // runners by extension.
 var runners = map[string]*runner{
-	".py":  {name: "Python 2", lang: lex.Python, marks: "#", count: 1, callbacks: true, explicit: true, check: checkPython2},
-	".py3": {name: "Python 3", lang: lex.Python, marks: "#", count: 1, callbacks: true, explicit: true, ubuntu: true, check: checkPython3},
-	".R":   {name: "R", lang: lex.R, marks: "#", count: 1, callbacks: true, ubuntu: true, check: checkR},
+	".py":  {name: "Python 2", lang: lex.Python, marks: "#", count: 1, check: checkPython2},
+	".py3": {name: "Python 3", lang: lex.Python, marks: "#", count: 1, ubuntu: true, check: checkPython3},
+	".R":   {name: "R", lang: lex.R, marks: "#", count: 1, ubuntu: true, check: checkR},
 	".c": {
 		name: "C", lang: lex.C, marks: "/", count: 2, check: checkC,
 		inputs: []string{"", "utf-8", "json", "avro-binary"}, outputs: []string{"", "utf-8", "json"},
@@ -49,7 +45,7 @@ var runners = map[string]*runner{
 	".json":  {name: "PFA", check: checkPFA},
 	".yaml":  {name: "PFA", check: checkPFAYAML},
 	".ppfa":  {name: "PrettyPFA", lang: lex.PrettyPFA, check: checkPrettyPFA},
-	".ipynb": {name: "Jupyter", lang: lex.Python, marks: "#", count: 1, callbacks: true, explicit: true, check: checkNotebook},
+	".ipynb": {name: "Jupyter", lang: lex.Python, marks: "#", count: 1, check: checkNotebook},
 }
 
 // extensionHints are what to do about extensions that look as if they would

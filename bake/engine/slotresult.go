@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -86,15 +87,21 @@ func (u *understanding) mixed(s slots) {
 // inlineSchema is N-10, and the S rules for the value.
 func (u *understanding) inlineSchema(a annotation) *schema {
 	u.say(a, n10.says("inline schemas in annotations are not documented").hint("bind a schema file and write its name"))
+	report := func(at jsonpos.Value, f Finding) {
+		_, column := at.Position()
+		if u.places != nil {
+			column = 0 // the notebook's string begins where its line does
+		}
+		u.atLine(a.line, column, f)
+	}
 	doc, err := jsonpos.Parse([]byte(a.value))
 	if err != nil {
-		u.say(a, s01.says("the schema in %s is not JSON: %v", a.text(), err).hint("write Avro as JSON, or the name of a schema"))
+		var syntax *jsonpos.SyntaxError
+		errors.As(err, &syntax)
+		u.atLine(a.line, a.column+a.valueAt+syntax.Column-1, s01.says("the schema in %s is not JSON: %s", a.text(), syntax.Message).
+			hint("write Avro as JSON, or the name of a schema"))
 		return nil
 	}
-	line, column := a.line, a.column+a.valueAt
-	if u.places != nil {
-		line, column = u.fileLine(a.line), 1
-	}
-	doc.Shift(line, column)
-	return parseAvro(doc.Root(), func(at jsonpos.Value, f Finding) { u.at(at, f) })
+	doc.Shift(a.line, a.column+a.valueAt)
+	return parseAvro(doc.Root(), report)
 }

@@ -67,11 +67,11 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 	}
 	host := newHostFS()
 	defer host.close()
-	bakes, err := b.what.specs(env, host, names)
+	remote, err := b.remote.remote(env)
 	if err != nil {
 		return err
 	}
-	remote, err := b.remote.remote(env)
+	bakes, err := b.what.specs(ctx, env, host, names, remoteBases(remote))
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (c *check) run(ctx context.Context, env *environment, names []string) error
 	}
 	host := newHostFS()
 	defer host.close()
-	bakes, err := c.what.specs(env, host, names)
+	bakes, err := c.what.specs(ctx, env, host, names, nil)
 	if err != nil {
 		return err
 	}

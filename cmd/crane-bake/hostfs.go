@@ -97,6 +97,22 @@ func (h *hostFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return os.ReadDir(filepath.FromSlash(name))
 }
 
+func (h *hostFS) Lstat(name string) (fs.FileInfo, error) {
+	if root, rel := h.tree(name); root != nil {
+		info, err := root.Lstat(rel)
+		return info, named(err, name)
+	}
+	return os.Lstat(filepath.FromSlash(name))
+}
+
+func (h *hostFS) ReadLink(name string) (string, error) {
+	if root, rel := h.tree(name); root != nil {
+		target, err := root.Readlink(rel)
+		return target, named(err, name)
+	}
+	return os.Readlink(filepath.FromSlash(name))
+}
+
 // named makes a path error speak of the name that the user gave.
 func named(err error, name string) error {
 	if pe, ok := err.(*fs.PathError); ok {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -25,6 +26,8 @@ const defaultBakeFile = "bake.yaml"
 // specFlags are the flags that say what to bake, and how.
 type specFlags struct {
 	file, profile string
+	context       string
+	buildArgs     []string
 	base, model   string
 	schemas       []string
 	streams       []string
@@ -52,7 +55,9 @@ func (f *specFlags) register(fs *pflag.FlagSet) {
 }
 
 func (f *specFlags) registerWhat(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.file, "file", "f", "", "bake `file`; default ./bake.yaml where no --model is given")
+	fs.StringVarP(&f.file, "file", "f", "", "bake.yaml or Dockerfile, a `file`; default ./bake.yaml where no --model is given")
+	fs.StringVar(&f.context, "context", "", "`directory` that a Dockerfile copies from; default the Dockerfile's own")
+	fs.StringArrayVar(&f.buildArgs, "build-arg", nil, "set a Dockerfile's ARG `NAME=VALUE`; repeatable")
 	fs.StringVar(&f.profile, "profile", "", "`name` of the bake file's profile to merge over the rest")
 	fs.StringVarP(&f.base, "base", "b", "", "engine `image`; default "+bake.DefaultBase)
 	fs.StringVarP(&f.model, "model", "m", "", "model `file`; its extension selects the runner")
@@ -77,7 +82,7 @@ type namedSpec struct {
 }
 
 // specs makes the specs that the bake file and the flags describe; flags win.
-func (f *specFlags) specs(env *environment, host *hostFS, names []string) ([]namedSpec, error) {
+func (f *specFlags) specs(ctx context.Context, env *environment, host *hostFS, names []string, bases baseConfigs) ([]namedSpec, error) {
 	file := f.file
 	if file == "" && f.model == "" {
 		file = defaultBakeFile
@@ -95,7 +100,7 @@ func (f *specFlags) specs(env *environment, host *hostFS, names []string) ([]nam
 		}
 	} else {
 		var err error
-		if specs, err = f.load(env, host, file, names); err != nil {
+		if specs, err = f.load(ctx, env, host, file, names, bases); err != nil {
 			return nil, err
 		}
 	}
@@ -108,13 +113,19 @@ func (f *specFlags) specs(env *environment, host *hostFS, names []string) ([]nam
 }
 
 // load reads the bake file.
-func (f *specFlags) load(env *environment, host *hostFS, file string, names []string) ([]namedSpec, error) {
+func (f *specFlags) load(ctx context.Context, env *environment, host *hostFS, file string, names []string, bases baseConfigs) ([]namedSpec, error) {
 	file = path.Clean(filepath.ToSlash(file))
-	if base := path.Base(file); base == "Dockerfile" || strings.HasSuffix(base, ".Dockerfile") || strings.HasPrefix(base, "Dockerfile.") {
-		return nil, withHint(errUsage("%s: Dockerfiles are not read yet", file), "say the same in a bake.yaml; see docs/bakefile.md")
-	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		return nil, withHint(errUsage("%s is a directory; want a bake file", file), "name the file in it: %s/%s", file, defaultBakeFile)
+	}
+	if isDockerfile(file) {
+		if len(names) > 0 || f.profile != "" {
+			return nil, errUsage("a Dockerfile has neither NAMEs nor profiles")
+		}
+		return f.loadDockerfile(ctx, host, file, bases)
+	}
+	if f.context != "" || len(f.buildArgs) > 0 {
+		return nil, errUsage("--context and --build-arg belong to a Dockerfile; %s is none", file)
 	}
 	if err := host.addTree(path.Dir(file)); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", file, err)

@@ -1,0 +1,71 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"archive/tar"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/layer"
+)
+
+// check applies the engine contract to what the plan will bake. The base is
+// not known yet, so what it may hold is never called missing.
+func (p *Plan) check(contents []engine.File) []engine.Finding {
+	img := engine.Image{Base: p.spec.Base, Files: contents, Dirs: p.ownDirs()}
+	bindings := p.bindings
+	if verbatim := contractEnv(p.spec.Env); len(verbatim) > 0 {
+		// Variables that were written by hand are read as an engine does.
+		img.Env = append(p.own.Env(), verbatim...)
+	} else {
+		if bindings.ConnectPrefix == "" {
+			bindings.ConnectPrefix = DefaultConnectPrefix
+		}
+		img.Bindings = &bindings
+	}
+	return engine.Check(img, engine.Options{})
+}
+
+// ownDirs are the directories that the bake fills alone: a path below one of
+// them that is not baked does not exist.
+func (p *Plan) ownDirs() []string {
+	dirs := []string{p.spec.AssetsDir}
+	for _, it := range p.items {
+		if it.tree && !slices.Contains(dirs, it.Path) {
+			dirs = append(dirs, it.Path)
+		}
+	}
+	return slices.DeleteFunc(dirs, func(dir string) bool {
+		first, _, _ := strings.Cut(strings.TrimPrefix(dir, "/"), "/")
+		return first == "" || ofBase(first)
+	})
+}
+
+// content describes an entry to the checker. Its file is name in fsys, or is
+// not at hand where fsys is nil.
+func content(e layer.Entry, fsys fs.FS, name string) engine.File {
+	f := engine.File{Path: "/" + e.Name, Mode: e.Mode, Size: e.Size, Link: e.Linkname, Baked: true, Source: name}
+	switch e.Type {
+	case tar.TypeDir:
+		f.Mode |= fs.ModeDir
+	case tar.TypeSymlink:
+		f.Mode |= fs.ModeSymlink
+	case tar.TypeReg:
+		if fsys != nil {
+			f.Open = func() (io.ReadCloser, error) { return fsys.Open(name) }
+		}
+	}
+	return f
+}
+
+// below is the name in the file system of what was placed at name, where root
+// was placed at dest.
+func below(name, dest, root string) string {
+	return path.Join(root, strings.TrimPrefix(strings.TrimPrefix("/"+name, path.Clean("/"+dest)), "/"))
+}
