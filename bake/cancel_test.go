@@ -51,7 +51,7 @@ func TestCancel(t *testing.T) {
 	}{
 		{"a layer that is streamed", "layer model", registrytest.ImageOptions{}, 16 << 20},
 		{"a layer that was hashed", "layer files", registrytest.ImageOptions{}, 1 << 19},
-		{"a layer of the base", "base layer", registrytest.ImageOptions{LayerSize: 8 << 20}, 100},
+		{"a layer of the base", "base layer", registrytest.ImageOptions{LayerSize: 2 << 20}, 100},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			from := startWith(t, registrytest.Options{}, registrytest.BaseImage(t, tc.base))

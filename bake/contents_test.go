@@ -201,6 +201,10 @@ func TestContents(t *testing.T) {
 			},
 			[]string{"755 assets/", "644 assets/a.csv", "644 assets/model.py3"},
 		},
+		{
+			"the same directory twice", func(s *bake.Spec) { s.Assets = []bake.Asset{{Path: "lookup/sub"}, {Path: "lookup/sub/"}} },
+			[]string{"755 assets/", "644 assets/model.py3", "755 assets/sub/", "644 assets/sub/c.csv"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			srv := startWith(t, registrytest.Options{}, registrytest.BaseImage(t, registrytest.ImageOptions{}))
@@ -239,19 +243,18 @@ func TestCollisions(t *testing.T) {
 		},
 		{
 			"an asset over the model", func(s *bake.Spec) { s.Assets = []bake.Asset{{Path: "run.sh", Dest: "model.py3"}} },
-			[]string{"run.sh"}, "/assets/model.py3 is baked from both",
+			[]string{"run.sh"},
+			"/assets/model.py3 is baked from both",
 		},
 		{
 			"an archive over the model", func(s *bake.Spec) { s.Unpack = map[string]string{"model.zip": ""} },
-			[]string{"model.zip"}, "/assets/model.py3 is baked from both",
-		},
-		{
-			"a directory twice", func(s *bake.Spec) { s.Assets = []bake.Asset{{Path: "lookup/sub"}, {Path: "lookup/sub"}} },
-			[]string{"lookup/sub"}, "/assets/sub/c.csv is baked from both",
+			[]string{"model.zip"},
+			"/assets/model.py3 is baked from both",
 		},
 		{
 			"a file below a file", func(s *bake.Spec) { s.Assets = []bake.Asset{{Path: "run.sh", Dest: "model.py3/run.sh"}} },
-			[]string{"run.sh"}, "/assets/model.py3 is a file (from model.py3), but /assets/model.py3/run.sh (from run.sh) lies below it",
+			[]string{"run.sh"},
+			"/assets/model.py3 is a file (from model.py3), but /assets/model.py3/run.sh (from run.sh) lies below it",
 		},
 		{
 			"a file below a link", func(s *bake.Spec) {
@@ -261,18 +264,19 @@ func TestCollisions(t *testing.T) {
 		},
 		{
 			"an empty directory over a file", func(s *bake.Spec) { s.Assets = []bake.Asset{{Path: "nothing", Dest: "model.py3"}} },
-			[]string{"nothing"}, "/assets/model.py3",
+			[]string{"nothing"},
+			"/assets/model.py3",
 		},
 		{
 			"a file over an empty directory", func(s *bake.Spec) {
 				s.Assets = []bake.Asset{{Path: "nothing", Dest: "x"}, {Path: "run.sh", Dest: "x"}}
-			}, []string{"nothing"}, "/assets/x",
+			}, []string{"run.sh"}, "/assets/x",
 		},
 		{
 			"a directory of an archive over a file", func(s *bake.Spec) {
-				s.Unpack = map[string]string{"w.tar.gz": ""} // has the empty directory none
+				s.Unpack = map[string]string{"w.tar.gz": ""} // has an empty directory of that name
 				s.Assets = []bake.Asset{{Path: "run.sh", Dest: "none"}}
-			}, []string{"w.tar.gz"}, "/assets/none",
+			}, []string{"run.sh"}, "/assets/none",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -28,8 +28,6 @@ type target interface {
 	// how; "" where that is not possible.
 	has(ctx context.Context, b *blob) (Means, error)
 	upload(ctx context.Context, c registry.Content) error
-	// sequential reports whether the target takes one blob at a time.
-	sequential() bool
 	// oneAtATime reports that an upload waits until another has ended.
 	oneAtATime() bool
 	// child stores the manifest of one platform.
@@ -124,15 +122,18 @@ func (t *repositoryTarget) add(loc Location) {
 
 func (t *repositoryTarget) String() string          { return familiar(t.repo.Name().Name()) }
 func (t *repositoryTarget) lead() *repositoryTarget { return t.first }
-func (t *repositoryTarget) sequential() bool        { return false }
 func (t *repositoryTarget) abort()                  {}
 func (t *repositoryTarget) oneAtATime() bool        { return false }
 func (t *repositoryTarget) locations() []Location   { return t.tags }
 
-func (t *repositoryTarget) wrap(err error) error {
+func (t *repositoryTarget) wrap(err error) error { return destinationError(t, err) }
+
+// destinationError says that err arose at t, unless it is known to have arisen
+// elsewhere: reading the base, while it was copied.
+func destinationError(t target, err error) error {
 	var other *sideError
 	if err == nil || errors.As(err, &other) {
-		return err // of the base, while it was copied
+		return err
 	}
 	return &sideError{"destination " + t.String(), err}
 }
@@ -227,8 +228,8 @@ func (t *fileTarget) tags() []string {
 
 func (t *fileTarget) String() string          { return t.first.transport + ":" + t.first.path }
 func (t *fileTarget) lead() *repositoryTarget { return nil }
-func (t *fileTarget) sequential() bool        { return t.first.transport != transportOCI }
 func (t *fileTarget) abort()                  { t.writer.Abort() }
+func (t *fileTarget) wrap(err error) error    { return destinationError(t, err) }
 func (t *fileTarget) oneAtATime() bool        { return t.first.transport != transportOCI }
 func (t *fileTarget) locations() []Location   { return t.all }
 
@@ -247,7 +248,7 @@ func (t *fileTarget) upload(ctx context.Context, c registry.Content) error {
 	defer rc.Close()
 	got, err := t.writer.Put(ctx, rc)
 	if err != nil {
-		return &sideError{"destination " + t.String(), err}
+		return t.wrap(err)
 	}
 	if want, known := c.Descriptor(); !known || want.Digest != got.Digest {
 		return fmt.Errorf("%w: wrote %s", ErrIntegrity, got.Digest)
@@ -268,7 +269,7 @@ func (t *fileTarget) publish(ctx context.Context, a *assembled) ([]string, error
 		image.Manifests = append(image.Manifests, layout.Manifest{Config: img.manifest.Config, Layers: img.manifest.Layers})
 	}
 	if err := t.writer.Commit(image, t.tags()); err != nil {
-		return nil, &sideError{"destination " + t.String(), err}
+		return nil, t.wrap(err)
 	}
 	return []string{t.String()}, nil
 }

@@ -17,7 +17,7 @@ import (
 
 // latency is long compared to what a request takes to be handled, so that
 // RoundTrips counts what waits for what.
-const latency = 60 * time.Millisecond
+const latency = 100 * time.Millisecond
 
 func TestTraffic(t *testing.T) {
 	large := fstest.MapFS{"large.bin": {Data: random(2<<20, 1)}}

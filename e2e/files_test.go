@@ -27,6 +27,9 @@ func TestToFiles(t *testing.T) {
 	}{
 		{name: "layout", transport: "oci", tag: "v1"},
 		{name: "archived layout", transport: "oci-archive", tag: "v1"},
+		// skopeo looks for OCI's media types alone in a layout.
+		{name: "layout of a docker base", transport: "oci", tag: "v1", docker: true},
+		{name: "archived layout of a docker base", transport: "oci-archive", tag: "v1", docker: true},
 		{name: "docker archive", transport: "docker-archive", tag: "team/scorer:v1"},
 		{name: "docker archive of a docker base", transport: "docker-archive", tag: "team/scorer:v1", docker: true},
 	} {
@@ -104,22 +107,6 @@ func checkArchive(t testing.TB, base v1.Image, file, tag string) {
 		t.Fatal(err)
 	}
 	checkOnBase(t, base, img)
-}
-
-// An image on a base with Docker's media types keeps them, also in a layout.
-// Such a layout is one to go-containerregistry and crane, but skopeo looks for
-// OCI's types alone.
-func TestDockerTypesInLayout(t *testing.T) {
-	base := registrytest.BaseImage(t, registrytest.ImageOptions{Docker: true})
-	dir := t.TempDir()
-	writeLayout(t, filepath.Join(dir, "base"), "v1", base)
-	r := bakeScorer(t, "oci:"+filepath.Join(dir, "base")+":v1", "oci:"+filepath.Join(dir, "baked")+":v1")
-	got := fromLayout(t, filepath.Join(dir, "baked"), "v1")
-	got.validate(t)
-	if got.digest.String() != r.Digest {
-		t.Errorf("the layout has %s, the report says %s", got.digest, r.Digest)
-	}
-	checkOnBase(t, base, got.image)
 }
 
 // checkOnBase checks that img is base with one layer and the environment of

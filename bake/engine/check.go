@@ -43,6 +43,7 @@ func Check(img Image, opts Options) []Finding {
 	c.checkPlaces()
 	c.checkFiles()
 	c.checkTogether()
+	c.checkPinned()
 	return c.found
 }
 

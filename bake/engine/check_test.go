@@ -50,6 +50,7 @@ func TestWildBakesHaveNoErrors(t *testing.T) {
 func TestExampleThatEverybodyCopies(t *testing.T) {
 	found := bakery{
 		"drop":       "in.avsc out.avsc 0.json 1.json",
+		"base":       "ref fastscore/engine:latest\n",
 		"model.py":   "# fastscore.schema.0: gbm_input\n# fastscore.schema.1: outputsch\ndef action(x: dict):\n    yield x\n",
 		"input.avsc": `"double"`, "output.avsc": `"double"`, "rest.json": `{"Transport": "REST", "Encoding": "json"}`,
 		"env": "SCHEMAS=inputsch:/assets/input.avsc;outputsch:/assets/output.avsc\n" +
@@ -60,6 +61,7 @@ func TestExampleThatEverybodyCopies(t *testing.T) {
 			"[add kafka.json; files added: input.avsc, model.py, output.avsc, rest.json, or bind the slot to /assets/rest.json]",
 		"warning ENV-11 CONNECT_PREFIX: ", "warning M-02 model.py:3:13: ",
 		`error X-01 model.py:1: schema "gbm_input" for slot 0 is not bound [bind it with --schema gbm_input=FILE; bound names: inputsch, outputsch]`,
+		"note ENV-18 : base image fastscore/engine:latest is whatever was pushed last",
 	}
 	for i, f := range found {
 		if i >= len(want) || !strings.HasPrefix(show(f), want[i]) {

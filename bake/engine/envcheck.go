@@ -135,3 +135,13 @@ func splitReference(reference string) (repository, tag string) {
 	}
 	return repository, ""
 }
+
+// checkPinned is ENV-18. It comes last: it is about the next bake, not this one.
+func (c *checker) checkPinned() {
+	_, tag := splitReference(c.img.Base)
+	if c.img.Base == "" || strings.Contains(c.img.Base, "@") || tag != "" && tag != "latest" {
+		return
+	}
+	c.add(env18.says("base image %s is whatever was pushed last: the same bake may give another image tomorrow", c.img.Base).
+		hint("pin the base by its digest, %s@sha256:…", c.img.Base))
+}

@@ -24,6 +24,7 @@ const (
 	env15
 	env16
 	env17
+	env18
 
 	m01
 	m02

@@ -45,6 +45,7 @@ var ruleTable = [...]graded{
 	env15: {Rule{"ENV-15", Warning, "two schema names are easy to confuse"}, nil},
 	env16: {Rule{"ENV-16", Warning, "the base image does not look like an engine"}, []Severity{Note}},
 	env17: {Rule{"ENV-17", Error, "two sources are baked to one in-image path"}, nil},
+	env18: {Rule{"ENV-18", Note, "the base image is named by a tag that moves"}, nil},
 	m01:   {Rule{"M-01", Error, "the model's extension selects no runner"}, nil},
 	m02:   {Rule{"M-02", Warning, "a Python 2 model uses Python 3 syntax"}, nil},
 	m03:   {Rule{"M-03", Warning, "a Python 3 model uses Python 2 syntax"}, nil},

@@ -37,11 +37,13 @@ type check struct {
 	what   specFlags
 	format string
 	strict bool
+	notes  bool
 }
 
 func (c *check) register(fs *pflag.FlagSet) {
 	c.what.registerWhat(fs)
 	fs.BoolVar(&c.strict, "strict", false, "exit with 3 for warnings too; secrets in plain text are errors")
+	fs.BoolVarP(&c.notes, "verbose", "v", false, "show notes, which never change the verdict, in text and github too")
 	fs.StringVar(&c.format, "format", "text", "of the result: text, json, sarif or github")
 }
 
@@ -68,6 +70,9 @@ func (c *check) run(ctx context.Context, env *environment, names []string) error
 			verdict = err
 		}
 		all = append(all, findings...)
+	}
+	if !c.notes && (c.format == "text" || c.format == "github") {
+		all = slices.DeleteFunc(all, func(f engine.Finding) bool { return f.Severity == engine.Note })
 	}
 	if err := write(env.stdout, all, host); err != nil {
 		return err

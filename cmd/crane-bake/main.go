@@ -14,6 +14,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second interrupt ends the program at once.
+	context.AfterFunc(ctx, stop)
 	env := &environment{stdout: os.Stdout, stderr: os.Stderr, stdin: os.Stdin, lookup: os.LookupEnv}
 	code := run(ctx, env, os.Args[1:])
 	stop()

@@ -43,7 +43,27 @@ func CreateArchive(name string, docker bool) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{path: name, docker: docker, tmp: tmp, stored: map[v1.Hash]bool{}}, nil
+	a := &Archive{path: name, docker: docker, tmp: tmp, stored: map[v1.Hash]bool{}}
+	// Skopeo unpacks archives, and as a user other than root it cannot when it
+	// has to make the directories itself: it would give them to root.
+	for _, dir := range []string{"blobs/", "blobs/sha256/"} {
+		if err := a.mkdir(dir); err != nil {
+			a.Abort()
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (a *Archive) mkdir(name string) error {
+	hdr := &tar.Header{Typeflag: tar.TypeDir, Name: name, Mode: 0o755, ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}
+	header, err := headerBlock(hdr)
+	if err != nil {
+		return err
+	}
+	_, err = a.tmp.WriteAt(header, a.end)
+	a.end += tarBlock
+	return err
 }
 
 // Has reports whether the blob was put into the archive.
@@ -94,12 +114,16 @@ func tarHeader(name string, size int64) ([]byte, error) {
 	if size >= 1<<33 {
 		hdr.Format = tar.FormatGNU
 	}
+	return headerBlock(hdr)
+}
+
+func headerBlock(hdr *tar.Header) ([]byte, error) {
 	var b bytes.Buffer
 	if err := tar.NewWriter(&b).WriteHeader(hdr); err != nil {
 		return nil, err
 	}
 	if b.Len() != tarBlock {
-		return nil, fmt.Errorf("tar header of %s takes %d bytes", name, b.Len())
+		return nil, fmt.Errorf("tar header of %s takes %d bytes", hdr.Name, b.Len())
 	}
 	return b.Bytes(), nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -23,10 +24,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// unpack is the members of the tar by name, of which each is there once.
+// unpack is the files in the tar by name, of which each is there once, below
+// directories that come before them.
 func unpack(t *testing.T, file string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
+	dirs := map[string]bool{"./": true}
 	r := tar.NewReader(bytes.NewReader(must(os.ReadFile(file))(t)))
 	for {
 		hdr, err := r.Next()
@@ -38,6 +41,14 @@ func unpack(t *testing.T, file string) map[string]string {
 		}
 		if _, twice := all[hdr.Name]; twice {
 			t.Errorf("%s is there twice", hdr.Name)
+		}
+		parent, _ := path.Split(strings.TrimSuffix(hdr.Name, "/"))
+		if parent != "" && !dirs[parent] {
+			t.Errorf("%s comes before its directory", hdr.Name)
+		}
+		if hdr.Typeflag == tar.TypeDir && hdr.Mode == 0o755 && hdr.Uid == 0 && hdr.Gid == 0 {
+			dirs[hdr.Name] = true
+			continue
 		}
 		if hdr.Typeflag != tar.TypeReg || hdr.Mode != 0o644 || hdr.Uid != 0 || hdr.Gid != 0 || !hdr.ModTime.Equal(time.Unix(0, 0)) {
 			t.Errorf("header of %s: %+v", hdr.Name, hdr)
