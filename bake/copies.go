@@ -6,6 +6,7 @@ package bake
 import (
 	"archive/tar"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -165,11 +166,11 @@ func rolesOf(b engine.Bindings) map[string][]File {
 		}
 	}
 	add(RoleModel, "", b.Model)
-	for name, p := range b.Schemas {
-		add(RoleSchema, name, p)
+	for _, name := range slices.Sorted(maps.Keys(b.Schemas)) {
+		add(RoleSchema, name, b.Schemas[name])
 	}
-	for slot, p := range b.Streams {
-		add(RoleStream, strconv.Itoa(slot), p)
+	for _, slot := range slices.Sorted(maps.Keys(b.Streams)) {
+		add(RoleStream, strconv.Itoa(slot), b.Streams[slot])
 	}
 	for _, p := range b.Attachments {
 		add(RoleAttachment, "", p)

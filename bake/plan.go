@@ -87,6 +87,8 @@ func (s Spec) withDefaults() (Spec, error) {
 	if s.Base == "" {
 		s.Base = DefaultBase
 	}
+	// The caller may go on with the maps for another bake.
+	s.Env, s.Labels, s.Annotations = maps.Clone(s.Env), maps.Clone(s.Labels), maps.Clone(s.Annotations)
 	if s.AssetsDir == "" {
 		s.AssetsDir = DefaultAssetsDir
 	}
@@ -228,9 +230,11 @@ func (p *Plan) envOn(prefix string) []string {
 	if _, given := p.spec.Env["CONNECT_PREFIX"]; b.ConnectPrefix == "" && !given && prefix == "" {
 		b.ConnectPrefix = DefaultConnectPrefix
 	}
-	env := b.Env()
+	env := append(b.Env(), contractEnv(p.spec.Env)...)
 	for _, k := range slices.Sorted(maps.Keys(p.spec.Env)) {
-		env = append(env, k+"="+p.spec.Env[k])
+		if !slices.Contains(contractVariables, k) {
+			env = append(env, k+"="+p.spec.Env[k])
+		}
 	}
 	return env
 }

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine/internal/jsonpos"
@@ -78,10 +79,13 @@ type FileSurvey struct {
 	About []string
 }
 
-// SurveyFile tells what a JSON file is.
+// SurveyFile tells what a JSON file is, or was meant to be.
 func SurveyFile(content []byte) FileSurvey {
 	doc, err := jsonpos.Parse(content)
-	if err != nil {
+	switch {
+	case err != nil && bytes.Contains(content, []byte(`"Transport"`)):
+		return FileSurvey{Kind: StreamFile, Inputs: true, Outputs: true} // a broken one
+	case err != nil:
 		return FileSurvey{}
 	}
 	root := doc.Root()

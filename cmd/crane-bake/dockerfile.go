@@ -5,16 +5,142 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/bake/bakefile/dockerfile"
 )
 
-func isDockerfile(string) bool { return false }
+// isDockerfile reports whether a file is a Dockerfile by its name, as docker
+// and podman name them.
+func isDockerfile(file string) bool {
+	base := strings.ToLower(path.Base(file))
+	for _, name := range []string{"dockerfile", "containerfile"} {
+		if base == name || strings.HasPrefix(base, name+".") || strings.HasSuffix(base, "."+name) {
+			return true
+		}
+	}
+	return false
+}
 
-type baseConfigs func()
+// baseConfigs reads the config of a base image for a Dockerfile that refers to
+// it. A check has none: it touches no registry.
+type baseConfigs func(ctx context.Context, image string, platforms []string) (*dockerfile.BaseConfig, error)
 
-func remoteBases(*bake.Remote) baseConfigs { return nil }
+// loadDockerfile reads the bake that a Dockerfile describes.
+func (f *specFlags) loadDockerfile(ctx context.Context, host *hostFS, file string, bases baseConfigs) ([]namedSpec, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the Dockerfile: %w", err)
+	}
+	parsed, err := dockerfile.Parse(text, file)
+	if err != nil {
+		return nil, err
+	}
+	dir := f.context
+	if dir == "" {
+		dir = path.Dir(file)
+	}
+	dir = path.Clean(filepath.ToSlash(dir))
+	if err := host.addTree(dir); err != nil {
+		return nil, fmt.Errorf("reading the build context: %w", err)
+	}
+	opts := dockerfile.Options{Context: subFS{host, dir}}
+	if opts.BuildArgs, err = parsePairs("--build-arg", "NAME=VALUE", f.buildArgs); err != nil {
+		return nil, err
+	}
+	if opts.Ignore, err = os.ReadFile(file + ".dockerignore"); err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("reading the ignore file: %w", err)
+	}
+	if len(f.platforms) == 1 {
+		opts.Platform = f.platforms[0]
+	}
+	spec, needsBase, err := parsed.Spec(opts)
+	if err != nil {
+		return nil, err
+	}
+	if needsBase && bases != nil {
+		image, platforms := spec.Base, spec.Platforms
+		if f.base != "" {
+			image = f.base
+		}
+		if len(f.platforms) > 0 {
+			platforms = f.platforms
+		}
+		if opts.Base, err = bases(ctx, image, platforms); err != nil {
+			return nil, err
+		}
+		if spec, _, err = parsed.Spec(opts); err != nil {
+			return nil, err
+		}
+	}
+	spec.FS = host
+	for i, c := range spec.Copies {
+		if c.FS != nil && c.FS != opts.Context || c.Path == "" {
+			continue // a here-document, or a directory
+		}
+		// Named from where the user stands, findings can be followed.
+		spec.Copies[i].FS, spec.Copies[i].Path = host, path.Join(dir, c.Path)
+		if c.Skip != nil {
+			spec.Copies[i].Skip = func(name string) bool { return c.Skip(below(dir, name)) }
+		}
+	}
+	return []namedSpec{{Spec: spec}}, nil
+}
 
-func (f *specFlags) loadDockerfile(context.Context, *hostFS, string, baseConfigs) ([]namedSpec, error) {
-	return nil, nil
+// below is name relative to dir, which holds it.
+func below(dir, name string) string {
+	if dir == "." {
+		return name
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(name, dir), "/")
+}
+
+// remoteBases reads base configs through remote.
+func remoteBases(remote *bake.Remote) baseConfigs {
+	return func(ctx context.Context, image string, platforms []string) (*dockerfile.BaseConfig, error) {
+		var chosen []v1.Platform
+		for _, p := range platforms {
+			platform, err := v1.ParsePlatform(p)
+			if err != nil {
+				return nil, errUsage("platform %q: want OS/ARCH[/VARIANT]", p)
+			}
+			chosen = append(chosen, *platform)
+		}
+		if image == "" {
+			image = bake.DefaultBase
+		}
+		base, err := bake.Open(ctx, image, remote, chosen...)
+		if err != nil {
+			return nil, err
+		}
+		defer base.Close()
+		config, err := base.ConfigFile()
+		if err != nil {
+			return nil, err
+		}
+		c := config.Config
+		return &dockerfile.BaseConfig{Env: c.Env, WorkingDir: c.WorkingDir, User: c.User, Cmd: c.Cmd, Shell: c.Shell}, nil
+	}
+}
+
+// subFS is the part of a host's files below dir, under names relative to it.
+type subFS struct {
+	host *hostFS
+	dir  string
+}
+
+func (s subFS) Open(name string) (fs.File, error)      { return s.host.Open(path.Join(s.dir, name)) }
+func (s subFS) Stat(name string) (fs.FileInfo, error)  { return s.host.Stat(path.Join(s.dir, name)) }
+func (s subFS) Lstat(name string) (fs.FileInfo, error) { return s.host.Lstat(path.Join(s.dir, name)) }
+func (s subFS) ReadLink(name string) (string, error)   { return s.host.ReadLink(path.Join(s.dir, name)) }
+func (s subFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	return s.host.ReadDir(path.Join(s.dir, name))
 }

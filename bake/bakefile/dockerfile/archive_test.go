@@ -7,6 +7,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/base64"
+	"io/fs"
 	"testing"
 	"testing/fstest"
 
@@ -63,7 +64,7 @@ func TestAdd(t *testing.T) {
 	for name, data := range content {
 		fsys["d/"+name] = &fstest.MapFile{Data: data}
 	}
-	fsys["link"] = &fstest.MapFile{Data: []byte("d/plain"), Mode: 0o777 | 1<<27} // fs.ModeSymlink
+	fsys["link"] = &fstest.MapFile{Data: []byte("d/plain"), Mode: fs.ModeSymlink}
 	for _, c := range []struct{ text, want string }{
 		{"ADD d/plain /x", "d/plain -> /x unpacked"},
 		{"ADD d/gzip /x/", "d/gzip -> /x unpacked"},

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
@@ -58,7 +60,11 @@ func (x *expander) process(lex *shell.Lex, s string, l lookup) (shell.ProcessWor
 	case g.over || len(r.Result) > x.left:
 		return shell.ProcessWordResult{}, fmt.Errorf("%s: %w", clip(s), errTooLong)
 	case err != nil:
-		return shell.ProcessWordResult{}, fmt.Errorf("%s: %w", clip(s), root(err))
+		err = root(err)
+		if strings.ContainsRune(err.Error(), utf8.RuneError) { // the end of the word, as the lexer prints it
+			err = errors.New("syntax error: missing '}'")
+		}
+		return shell.ProcessWordResult{}, fmt.Errorf("%s: %w", clip(s), err)
 	}
 	x.left -= len(r.Result)
 	return r, nil

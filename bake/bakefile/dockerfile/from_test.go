@@ -36,6 +36,7 @@ func TestFrom(t *testing.T) {
 		"build platform":     {text: "FROM --platform=$BUILDPLATFORM a", args: args{"BUILDPLATFORM": "linux/s390x"}, image: "a", platform: "linux/s390x"},
 		"escape":             {text: "# escape=`\nARG A=x\nFROM a:`\n$A", image: "a:x"},
 		"mirrored frontend":  {text: "# syntax=registry.example.com/hub/docker/dockerfile:1.7-labs@sha256:00\nFROM a", image: "a"},
+		"check comments":     {text: "# a\n# check=skip=all;error=true\nFROM a\n# check=skip=x\nLABEL a=b", image: "a"},
 		"byte order mark":    {text: "\ufeffFROM a", image: "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestFromProblems(t *testing.T) {
 		"no value":          {text: "ARG BASE\nFROM ${BASE}", want: []string{"2: FROM ${BASE} names no image (give --build-arg BASE=IMAGE, or a default above: ARG BASE=IMAGE)"}},
 		"empty":             {text: `FROM ""`, want: []string{`1: FROM "" names no image (name the engine image)`}},
 		"syntax":            {text: "ARG A=${\nFROM ${A", want: []string{`1: "${": syntax error: missing '}'`, `2: "${A": syntax error: missing '}'`}},
-		"required":  {text: "FROM ${A:?unset}", want: []string{`1: "${A:?unset}": A: unset`}},
+		"required":          {text: "FROM ${A:?unset}", want: []string{`1: "${A:?unset}": A: unset`}},
 		"platform":          {text: "FROM --platform=a/b/c/d a", want: []string{`1: platform "a/b/c/d": want OS/ARCH[/VARIANT]`}},
 		"empty platform":    {text: "ARG P\nFROM --platform=$P a", want: []string{`2: platform "": want OS/ARCH[/VARIANT]`}},
 		"build platform":    {text: "FROM --platform=$BUILDPLATFORM a", want: []string{"1: " + build}},

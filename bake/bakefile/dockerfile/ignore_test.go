@@ -94,7 +94,7 @@ func TestIgnoredSources(t *testing.T) {
 	fsys := files("a.md", "b.txt", "d/a.md", "e/a.md")
 	fsys["link"] = &fstest.MapFile{Data: []byte("a.md"), Mode: fs.ModeSymlink}
 	opts := dockerfile.Options{Context: fsys, Ignore: []byte("*.md\ne\n")}
-	got := evaluate(t, "FROM a\nCOPY * /x/", opts)
+	got := evaluate(t, "FROM a\nCOPY [a-e]* /x/", opts)
 	// A link in a pattern is found, but what it leads to is not.
 	if got := problems(t, "FROM a\nCOPY lin* /x/", opts); len(got) != 1 {
 		t.Errorf("link to an ignored file: %q", got)
@@ -143,8 +143,8 @@ func TestIgnoreFileProblems(t *testing.T) {
 		t.Fatal(err)
 	}
 	for content, want := range map[string]string{
-		"a\n[":                      `reading ignore file ".dockerignore": syntax error in pattern`,
-		"a\n!":                      `reading ignore file ".dockerignore": illegal exclusion pattern: "!"`,
+		"a\n[":                       `reading ignore file ".dockerignore": syntax error in pattern`,
+		"a\n!":                       `reading ignore file ".dockerignore": illegal exclusion pattern: "!"`,
 		strings.Repeat("a", 1<<20+1): `reading ignore file ".dockerignore": it is larger than 1048576 bytes`,
 	} {
 		fsys := fstest.MapFS{".dockerignore": {Data: []byte(content)}}

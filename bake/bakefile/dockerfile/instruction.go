@@ -48,6 +48,8 @@ func (f *File) sort(nodes []*parser.Node, ps *problems) {
 		ps.add(0, "the file has no FROM", "name the engine image, as in FROM fastscore/engine:1.10")
 	}
 	for _, n := range nodes {
+		// A comment "check=" is for a linter, without which the parser panics.
+		n.PrevComment = nil
 		word := keyword(n)
 		_, ok := supported[word]
 		switch r, isRefused := refused[word]; {

@@ -51,7 +51,7 @@ func (e *evaluation) put(c bake.Copy) error {
 // isDir reports whether the in-image path is known to be a directory: one of
 // the base, or one that an earlier instruction makes.
 func (e *evaluation) isDir(p string) bool {
-	return p == e.workdir || slices.Contains(baseDirs, p) || e.places.isDir(p)
+	return slices.Contains(baseDirs, p) || e.places.isDir(p)
 }
 
 // baseDirs are directories that every engine image has. Docker sees all of

@@ -119,7 +119,9 @@ func (c *buildContext) missing(name string, err error) error {
 		for _, e := range entries {
 			names = append(names, path.Join(path.Dir(name), e.Name()))
 		}
-		if near := spelling.Nearest(name, names); near != "" {
+		if slices.Contains(names, name) {
+			f.message = fmt.Sprintf("source %q is a symbolic link to nothing in the build context", name)
+		} else if near := spelling.Nearest(name, names); near != "" {
 			f.hint = fmt.Sprintf("did you mean %q?", near)
 		}
 	}

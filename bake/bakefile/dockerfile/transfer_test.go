@@ -101,11 +101,11 @@ func TestCopy(t *testing.T) {
 
 func TestCopyNeedsBase(t *testing.T) {
 	for text, want := range map[string]bool{
-		"COPY a.txt /x/y":               false,
-		"COPY a.txt .":                  true,
-		"COPY a.txt x/y":                true,
+		"COPY a.txt /x/y":                  false,
+		"COPY a.txt .":                     true,
+		"COPY a.txt x/y":                   true,
 		"USER 1\nWORKDIR /x\nCOPY a.txt .": false,
-		"WORKDIR /x":                    true, // whose is it?
+		"WORKDIR /x":                       true, // whose is it?
 	} {
 		base := &dockerfile.BaseConfig{WorkingDir: "/work", User: "7"}
 		got, needsBase := evaluateBase(t, "FROM a\n"+text, dockerfile.Options{Context: tree(), Base: base})
@@ -136,8 +136,8 @@ func TestCopyProblems(t *testing.T) {
 		"COPY no.txt /x":           `source "no.txt" is not in the build context (did you mean "a.txt"?)`,
 		"COPY dir/sub/b.tx /x":     `source "dir/sub/b.tx" is not in the build context (did you mean "dir/sub/b.txt"?)`,
 		"COPY nodir/a.txt /x":      `source "nodir/a.txt" is not in the build context`,
-		"COPY nodir/*.txt /x":      `source "nodir" is not in the build context (did you mean "dir"?)`,
-		"COPY dangling /x":         `source "dangling" is not in the build context`,
+		"COPY nodir/*.txt /x":      `source "nodir" is not in the build context`,
+		"COPY dangling /x":         `source "dangling" is a symbolic link to nothing in the build context`,
 		"COPY ../a.txt /x":         `source "../a.txt" leads out of the build context (choose a wider context with --context, or move the file)`,
 		"COPY /../a.txt /x":        `source "/../a.txt" leads out of the build context (choose a wider context with --context, or move the file)`,
 		"COPY dir/../../*.txt /x":  `source "dir/../../*.txt" leads out of the build context (choose a wider context with --context, or move the file)`,
