@@ -126,6 +126,9 @@ func unpacked(ts *testscript.TestScript, file string) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if h.Typeflag == tar.TypeDir {
+			continue
+		}
 		content, err := io.ReadAll(r)
 		if err != nil {
 			return "", err

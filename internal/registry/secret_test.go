@@ -118,7 +118,7 @@ func TestTextsHoldNoSecrets(t *testing.T) {
 			}), do: push,
 		},
 		{name: "session cut", want: "EOF", h: at("PUT", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), do: push},
-		{name: "session unavailable", want: "http.StatusServiceUnavailable Service Unavailable", h: at("PUT", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, http.StatusServiceUnavailable) }), do: push},
+		{name: "session unavailable", want: "503 Service Unavailable", h: at("PUT", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, http.StatusServiceUnavailable) }), do: push},
 		{name: "session out of reach", want: "refused", h: at("POST", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", bad)
 			w.WriteHeader(http.StatusAccepted)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -57,6 +58,18 @@ func TestWithinBounds(t *testing.T) {
 	got := evaluate(t, text, dockerfile.Options{BuildArgs: args{"A": strings.Repeat("1.", 500) + "2"}})
 	if want := strings.Repeat("1_", 500) + "2-" + strings.Repeat("1.", 499) + "1"; got.Env["B"] != want {
 		t.Errorf("B is %q", got.Env["B"])
+	}
+}
+
+func TestManyCopies(t *testing.T) {
+	fsys := fstest.MapFS{}
+	for i := range 500 {
+		fsys[fmt.Sprintf("f%d", i)] = &fstest.MapFile{}
+	}
+	got := problems(t, "FROM a\n"+strings.Repeat("COPY f* /x/\n", 201), dockerfile.Options{Context: fsys})
+	want := []string{"202: the file copies more than 100000 files and directories"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -117,6 +117,7 @@ func TestConfigProblems(t *testing.T) {
 		"LABEL $A=b":           `name "" is empty or has a "="`,
 		"STOPSIGNAL TREM":      `signal "TREM": want a name such as SIGTERM, or a number from 1 to 64 (did you mean "TERM"?)`,
 		"STOPSIGNAL 65":        `signal "65": want a name such as SIGTERM, or a number from 1 to 64 (signals: ` + signalNames + ")",
+		"ARG A=${}":            `"${}": syntax error: bad substitution`,
 		"EXPOSE http":          `port "http": want PORT or PORT-PORT, each 0 to 65535, with an optional /PROTOCOL`,
 		"EXPOSE 65536":         `port "65536": want PORT or PORT-PORT, each 0 to 65535, with an optional /PROTOCOL`,
 		"EXPOSE 3-2":           `port "3-2": want PORT or PORT-PORT, each 0 to 65535, with an optional /PROTOCOL`,
@@ -128,7 +129,7 @@ func TestConfigProblems(t *testing.T) {
 	} {
 		t.Run(clipped(text), func(t *testing.T) {
 			line := "2: "
-			if strings.HasPrefix(text, "ARG") {
+			if strings.Contains(text, "\n") {
 				line = "3: "
 			}
 			if diff := cmp.Diff([]string{line + want}, problems(t, "FROM a\n"+text, dockerfile.Options{})); diff != "" {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -227,19 +228,20 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// TestTwice wants an evaluation to leave the file as it was.
+// TestTwice wants evaluations to leave the file as it was, for each other too.
 func TestTwice(t *testing.T) {
 	f, err := dockerfile.Parse([]byte("FROM a\nARG X\nEXPOSE 2 1\nENV Y=$X\nCOPY <<A $X/\n$X\nA\n"), "Dockerfile")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, value := range []string{"/one", "/two"} {
-		spec, _, err := f.Spec(dockerfile.Options{BuildArgs: map[string]string{"X": value}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Join(copies(spec), ""); got != "A -> "+value+"/A" || spec.Env["Y"] != value {
-			t.Errorf("with %s: copies %q, Y=%q", value, got, spec.Env["Y"])
-		}
+	var wg sync.WaitGroup
+	for _, value := range []string{"/one", "/two", "/three"} {
+		wg.Go(func() {
+			spec, _, err := f.Spec(dockerfile.Options{BuildArgs: map[string]string{"X": value}})
+			if got := strings.Join(copies(spec), ""); err != nil || got != "A -> "+value+"/A" || spec.Env["Y"] != value {
+				t.Errorf("with %s: copies %q, Y=%q, %v", value, got, spec.Env["Y"], err)
+			}
+		})
 	}
+	wg.Wait()
 }

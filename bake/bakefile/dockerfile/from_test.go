@@ -37,6 +37,7 @@ func TestFrom(t *testing.T) {
 		"escape":             {text: "# escape=`\nARG A=x\nFROM a:`\n$A", image: "a:x"},
 		"mirrored frontend":  {text: "# syntax=registry.example.com/hub/docker/dockerfile:1.7-labs@sha256:00\nFROM a", image: "a"},
 		"check comments":     {text: "# a\n# check=skip=all;error=true\nFROM a\n# check=skip=x\nLABEL a=b", image: "a"},
+		"carriage returns":   {text: "ARG A=1\r\nFROM a:$A\r\nENV A=b \\\r\n C=d\r\n", image: "a:1"},
 		"byte order mark":    {text: "\ufeffFROM a", image: "a"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -164,9 +164,10 @@ func isArchive(name string) bool {
 // foreign are directories of other tools.
 var foreign = []string{"__pycache__", "node_modules", "venv"}
 
-// unspeakable names cannot be written in a bake file, or not on one line.
+// unspeakable names are hidden, or cannot be written in a bake file on one
+// line. There, "c:x" is a path on another drive.
 func unspeakable(name string) bool {
-	return strings.HasPrefix(name, ".") || strings.Contains(name, `\`) || !utf8.ValidString(name) ||
+	return len(name) > 1 && name[1] == ':' || strings.HasPrefix(name, ".") || strings.Contains(name, `\`) || !utf8.ValidString(name) ||
 		strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 

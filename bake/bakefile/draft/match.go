@@ -92,13 +92,13 @@ func (m *matcher) exclude(unfit func(*want, *file) bool) {
 
 // rest gives the wants that have only one file left that file, until none has.
 func (m *matcher) rest(why string) {
+	for _, w := range m.open() {
+		if m.shared && len(w.first) == 1 {
+			m.give(w, w.first[0], why)
+		}
+	}
 	for again := true; again; {
 		again = false
-		for _, w := range m.open() {
-			if m.shared && len(w.first) == 1 {
-				w.chosen, w.why = w.first[0], why
-			}
-		}
 		open := m.open()
 		for _, w := range open {
 			if len(w.set) != 1 || slices.ContainsFunc(open, func(o *want) bool { return o != w && len(o.set) == 1 && o.set[0] == w.set[0] }) {

@@ -52,7 +52,7 @@ func (c *choices) renderModel(p *page) {
 
 func (c *choices) renderSchemas(p *page) {
 	if len(c.schemas) == 0 {
-		c.renderSpare(p, "schemas: {NAME: %s}", "The model names no schema, so these are not bound", c.findings.schemas)
+		c.renderSpare(p, "schemas: {NAME: %s}", "No annotation such as fastscore.schema.0: NAME asks for a schema, so these are not bound", c.findings.schemas)
 		return
 	}
 	p.line("")
@@ -78,6 +78,9 @@ func (c *choices) renderStreams(p *page) {
 	}
 	p.line("")
 	p.line("# Slot: stream descriptor. Even slots are inputs, odd slots are outputs.")
+	if len(c.findings.streams) == 0 {
+		p.line(`# A file with {"Transport": "REST", "Encoding": "json"} in it is one.`)
+	}
 	comment := opening(p, "streams", c.streams)
 	for _, w := range c.streams {
 		if w.chosen != nil {
@@ -130,8 +133,8 @@ func (c *choices) renderUnpack(p *page) {
 	}
 	p.line("")
 	p.line("# Archives, and the directory below %s that each is unpacked into; \"\" is %s itself.", bake.DefaultAssetsDir, bake.DefaultAssetsDir)
-	p.line("# Models open what is in them by absolute path. Archives under attachments: instead stay")
-	p.line("# whole, in a variable whose format is not documented.")
+	p.line("# Models open what was in them by absolute path. Under attachments: they would stay archives,")
+	p.line("# bound by a variable whose format is not documented.")
 	p.line("unpack:")
 	for _, f := range c.unpack {
 		p.line(`  %s: ""`, key(f.name))

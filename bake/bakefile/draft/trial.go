@@ -12,9 +12,16 @@ import (
 	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
+// maxTrials is how many candidates of a slot are tried.
+const maxTrials = 50
+
 // passes tells whether the check finds no error in a descriptor that is bound
-// to a slot of the model, as far as it can be judged alone.
+// to a slot of the model, as far as it can be judged alone. Of one candidate
+// there is nothing to tell.
 func (c *choices) passes(w *want, f *file) bool {
+	if len(w.set) < 2 || len(w.set) > maxTrials {
+		return false
+	}
 	img := engine.Image{Bindings: &engine.Bindings{Schemas: map[string]string{}, Streams: map[int]string{}}}
 	add := func(f *file) string {
 		// A directory each: base names may be the same.
