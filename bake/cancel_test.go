@@ -6,9 +6,11 @@ package bake_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
@@ -40,22 +42,60 @@ func noGoroutines(t *testing.T, before int) {
 
 var errLostInterest = errors.New("lost interest")
 
+// A stallingConn takes no more bytes once the connections of a test have sent
+// what they may, until it is closed.
+type stallingConn struct {
+	net.Conn
+	left    *atomic.Int64
+	stalled func()
+	closed  chan struct{}
+	once    sync.Once
+}
+
+func (c *stallingConn) Write(p []byte) (int, error) {
+	if c.left.Add(-int64(len(p))) < 0 {
+		c.stalled()
+		<-c.closed
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *stallingConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// stallingTransport is a transport whose connections to host stall after n
+// bytes in all.
+func stallingTransport(host string, n int64, stalled func()) *http.Transport {
+	transport := newTransport()
+	var left atomic.Int64
+	left.Store(n)
+	var dialer net.Dialer
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, addr)
+		if err != nil || addr != host {
+			return conn, err
+		}
+		return &stallingConn{Conn: conn, left: &left, stalled: stalled, closed: make(chan struct{})}, nil
+	}
+	return transport
+}
+
 func TestCancel(t *testing.T) {
-	// At this rate, what is sent takes minutes.
-	slow := registrytest.Options{UploadRate: 64 << 10}
 	for _, tc := range []struct {
 		name string
-		blob string // that is under way at the time
 		base registrytest.ImageOptions
 		size int // of the model
 	}{
-		{"a layer that is streamed", "layer model", registrytest.ImageOptions{}, 16 << 20},
-		{"a layer that was hashed", "layer files", registrytest.ImageOptions{}, 1 << 19},
-		{"a layer of the base", "base layer", registrytest.ImageOptions{LayerSize: 2 << 20}, 100},
+		{"a layer that is streamed", registrytest.ImageOptions{}, 4 << 20},
+		{"a layer that was hashed", registrytest.ImageOptions{}, 1 << 19},
+		{"a layer of the base", registrytest.ImageOptions{LayerSize: 1 << 20}, 100},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			from := startWith(t, registrytest.Options{}, registrytest.BaseImage(t, tc.base))
-			to := registrytest.Start(t, slow)
+			to := registrytest.Start(t, registrytest.Options{})
 			want, dir := old(t, to), t.TempDir()
 			files := []string{"oci:" + dir + "/layout:1", "oci-archive:" + dir + "/oci.tar:1", "docker-archive:" + dir + "/docker.tar"}
 			doBake(t, scorer(from.Host+"/team/base:1", files...))
@@ -65,21 +105,20 @@ func TestCancel(t *testing.T) {
 			spec.FS.(fstest.MapFS)["model.py3"] = &fstest.MapFile{Data: random(tc.size, 1)}
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
-			transport := newTransport()
+			var at atomic.Pointer[time.Time]
+			// Nothing else of these bakes is so large.
+			transport := stallingTransport(to.Host, 200<<10, func() {
+				now := time.Now()
+				at.CompareAndSwap(nil, &now)
+				cancel(errLostInterest)
+			})
 			remote := bake.NewRemote(bake.RemoteOptions{Transport: transport})
 			before := runtime.NumGoroutine()
-			var at time.Time
-			var cancelled atomic.Bool
-			_, err := bake.Bake(ctx, spec, remote, bake.Options{NoCheck: true, Progress: func(e bake.Event) {
-				if strings.HasPrefix(e.Blob, tc.blob) && e.Moved > 0 && e.Done == "" && strings.HasPrefix(e.Target, to.Host) && cancelled.CompareAndSwap(false, true) {
-					at = time.Now()
-					cancel(errLostInterest)
-				}
-			}})
-			if !cancelled.Load() {
+			_, err := bake.Bake(ctx, spec, remote, bake.Options{NoCheck: true})
+			if at.Load() == nil {
 				t.Fatalf("the bake ended before it was cancelled: %v", err)
 			}
-			if took := time.Since(at); took > 3*time.Second {
+			if took := time.Since(*at.Load()); took > 3*time.Second {
 				t.Errorf("the bake ended after %v", took)
 			}
 			if !errors.Is(err, errLostInterest) {

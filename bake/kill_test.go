@@ -73,11 +73,11 @@ func sweep(t *testing.T, srv *registrytest.Server, at *atomic.Int64, oldImage v1
 			failed++
 		}
 		if !reached {
+			if k < 10 || failed == 0 {
+				t.Errorf("%d requests were cut, and %d bakes failed: too few", k-1, failed)
+			}
 			break
 		}
-	}
-	if failed < 3 {
-		t.Errorf("%d bakes failed: too few requests were cut", failed)
 	}
 	if lost > 1 {
 		t.Errorf("%d bakes failed after the tag had moved, want the last request's at most", lost)

@@ -32,23 +32,9 @@ type ruleCase struct {
 // for each case ("CASE+ WANT" if other rules find errors too), and the files
 // of a case stand below a directory of its name.
 func casesOf(t *testing.T, file string) []ruleCase {
-	ar, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := make(map[string]bakery)
-	for _, f := range ar.Files {
-		name, rest, ok := strings.Cut(f.Name, "/")
-		if !ok {
-			t.Fatalf("%s: file %s belongs to no case", file, f.Name)
-		}
-		if files[name] == nil {
-			files[name] = bakery{}
-		}
-		files[name][rest] = string(f.Data)
-	}
+	comment, files := bakeriesOf(t, file)
 	var cases []ruleCase
-	for line := range strings.Lines(string(ar.Comment)) {
+	for line := range strings.Lines(comment) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -65,6 +51,26 @@ func casesOf(t *testing.T, file string) []ruleCase {
 		t.Errorf("%s: case %s is not in the comment", file, name)
 	}
 	return cases
+}
+
+// bakeriesOf is the comment and the files, by case, of testdata/rules/RULE.txtar.
+func bakeriesOf(t *testing.T, file string) (comment string, files map[string]bakery) {
+	ar, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = make(map[string]bakery)
+	for _, f := range ar.Files {
+		name, rest, ok := strings.Cut(f.Name, "/")
+		if !ok {
+			t.Fatalf("%s: file %s belongs to no case", file, f.Name)
+		}
+		if files[name] == nil {
+			files[name] = bakery{}
+		}
+		files[name][rest] = string(f.Data)
+	}
+	return string(ar.Comment), files
 }
 
 func allCases(t *testing.T) []ruleCase {

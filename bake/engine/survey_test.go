@@ -78,7 +78,7 @@ func TestSurveyFile(t *testing.T) {
 		"record of Transport": {`{"type": "record", "name": "T", "fields": [{"name": "Transport", "type": "int"}]}`, engine.FileSurvey{Kind: engine.SchemaFile, Name: "T"}},
 		"REST":                {`{"Transport": "REST", "Schema": {"$ref": "in"}}`, with(both, func(s *engine.FileSurvey) { s.Ref = "in" })},
 		"lower case":          {`{"transport": {"type": "REST"}}`, both},
-		"broken stream":     {`{"Transport": "REST",}`, both},
+		"broken stream":       {`{"Transport": "REST",}`, both},
 		"unknown transport":   {`{"Transport": "kafak"}`, both},
 		"discard":             {`{"Transport": "discard"}`, with(both, func(s *engine.FileSurvey) { s.Inputs = false })},
 		"UDP":                 {`{"Transport": {"Type": "udp", "Port": 1}}`, with(both, func(s *engine.FileSurvey) { s.Outputs = false })},

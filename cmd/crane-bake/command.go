@@ -55,6 +55,7 @@ func commands() []*command {
 	return []*command{
 		buildCommand(),
 		checkCommand(),
+		initCommand(),
 		registryCommand(),
 		demoCommand(),
 		versionCommand(),

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -56,7 +57,7 @@ func (f *specFlags) loadDockerfile(ctx context.Context, host *hostFS, file strin
 	if opts.BuildArgs, err = parsePairs("--build-arg", "NAME=VALUE", f.buildArgs); err != nil {
 		return nil, err
 	}
-	if opts.Ignore, err = os.ReadFile(file + ".dockerignore"); err != nil && !os.IsNotExist(err) {
+	if opts.Ignore, err = readIgnore(file, dir); err != nil {
 		return nil, fmt.Errorf("reading the ignore file: %w", err)
 	}
 	if len(f.platforms) == 1 {
@@ -93,6 +94,18 @@ func (f *specFlags) loadDockerfile(ctx context.Context, host *hostFS, file strin
 		}
 	}
 	return []namedSpec{{Spec: spec}}, nil
+}
+
+// readIgnore reads the ignore file of a Dockerfile: its own beside it, else that
+// of the context.
+func readIgnore(file, context string) ([]byte, error) {
+	for _, name := range []string{file + ".dockerignore", path.Join(context, ".dockerignore")} {
+		patterns, err := os.ReadFile(name)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return patterns, err
+		}
+	}
+	return []byte{}, nil
 }
 
 // below is name relative to dir, which holds it.

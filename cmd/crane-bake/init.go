@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -18,6 +19,7 @@ import (
 	"github.com/crane-bake/crane-bake/bake"
 	"github.com/crane-bake/crane-bake/bake/bakefile"
 	"github.com/crane-bake/crane-bake/bake/bakefile/draft"
+	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
 func initCommand() *command {
@@ -54,17 +56,17 @@ func (i *initialize) run(ctx context.Context, env *environment, args []string) e
 		return errUsage("init: unexpected argument %q", args[1])
 	}
 	dir := path.Clean(filepath.ToSlash(strings.Join(args, "")))
-	if info, err := os.Stat(dir); err != nil {
-		return err
-	} else if !info.IsDir() {
+	switch info, err := os.Stat(dir); {
+	case err != nil:
+		return fmt.Errorf("reading %s: %w", dir, errors.Unwrap(err))
+	case !info.IsDir():
 		return withHint(errUsage("init: %s is no directory", dir), "name the directory of the model and its files")
 	}
 	output := path.Clean(filepath.ToSlash(i.output))
 	if i.output == "" || i.output == "-" {
 		output = path.Join(dir, defaultBakeFile)
 	}
-	toStdout := i.output == "-"
-	if !toStdout {
+	if i.output != "-" {
 		if err := i.free(output); err != nil {
 			return err
 		}
@@ -75,24 +77,30 @@ func (i *initialize) run(ctx context.Context, env *environment, args []string) e
 	if err != nil {
 		return err
 	}
-	if toStdout {
-		if _, err := env.stdout.Write(d.Content); err != nil {
-			return err
-		}
-	} else {
-		if err := replaceFile(output, d.Content); err != nil {
-			return fmt.Errorf("writing %s: %w", output, err)
-		}
-		fmt.Fprintf(env.stderr, "wrote %s\n", output)
+	if err := i.write(env, output, d.Content); err != nil {
+		return err
 	}
-	if len(d.Questions) > 0 {
-		for _, q := range d.Questions {
-			fmt.Fprintf(env.stderr, "%s:%d: %s\n", output, q.Line, q.Text)
-		}
-		return withHint(fmt.Errorf("init: %s of %s left to fill in", plural(len(d.Questions), "line"), output),
-			"fill in, then: crane-bake check -f %s", output)
+	if len(d.Questions) == 0 {
+		return checkDraft(ctx, env, host, output, d.Content)
 	}
-	return checkDraft(ctx, env, host, output, d.Content)
+	for _, q := range d.Questions {
+		fmt.Fprintf(env.stderr, "%s:%d: %s\n", output, q.Line, q.Text)
+	}
+	return withHint(fmt.Errorf("init: %s of %s left to fill in", plural(len(d.Questions), "line"), output),
+		"then run crane-bake check -f %s", output)
+}
+
+// write puts the content where it was asked for, all of it or nothing.
+func (i *initialize) write(env *environment, output string, content []byte) error {
+	if i.output == "-" {
+		_, err := env.stdout.Write(content)
+		return err
+	}
+	if err := replaceFile(output, content); err != nil {
+		return fmt.Errorf("writing %s: %w", output, err)
+	}
+	fmt.Fprintf(env.stderr, "wrote %s\n", output)
+	return nil
 }
 
 // free is nil where the file may be written.
@@ -115,23 +123,33 @@ func (i *initialize) free(output string) error {
 // bake file, and cannot leave its directory.
 func draftFor(host *hostFS, output, dir string) (draft.Draft, error) {
 	from := path.Dir(output)
-	rel, err := filepath.Rel(filepath.FromSlash(from), filepath.FromSlash(dir))
-	rel = filepath.ToSlash(rel)
-	if err != nil || !fs.ValidPath(rel) {
-		return draft.Draft{}, withHint(errUsage("init: %s is not in %s or below it", dir, from),
+	below, err := relative(from, dir)
+	if err != nil {
+		return draft.Draft{}, err
+	}
+	if !fs.ValidPath(below) {
+		return draft.Draft{}, withHint(errUsage("init: %s is not below %s, the directory of the bake file", dir, from),
 			"a bake file names files relative to itself: write it to %s or above", dir)
 	}
 	if err := host.addTree(from); err != nil {
 		return draft.Draft{}, err
 	}
-	tree, err := fs.Sub(belowRoot{host}, ".")
-	if from != "." {
-		tree = host.trees[from].FS()
-	}
+	return draft.New(host.trees[from].FS(), below)
+}
+
+// relative is the way from one directory to another, either of which may be
+// absolute.
+func relative(from, to string) (string, error) {
+	absolute, err := filepath.Abs(filepath.FromSlash(from))
 	if err != nil {
-		return draft.Draft{}, err
+		return "", err
 	}
-	return draft.New(tree, rel)
+	target, err := filepath.Abs(filepath.FromSlash(to))
+	if err != nil {
+		return "", err
+	}
+	rel, err := filepath.Rel(absolute, target)
+	return filepath.ToSlash(rel), err
 }
 
 // checkDraft says on standard error what check would say.
@@ -147,6 +165,7 @@ func checkDraft(ctx context.Context, env *environment, host *hostFS, name string
 		return err
 	}
 	findings, verdict := judged(plan, false)
+	findings = slices.DeleteFunc(findings, func(f engine.Finding) bool { return f.Severity == engine.Note })
 	if err := writeText(env.stderr, findings, host); err != nil {
 		return err
 	}

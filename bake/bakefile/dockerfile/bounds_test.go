@@ -29,7 +29,7 @@ func TestBounds(t *testing.T) {
 		"size":       {text: "FROM a\n#" + strings.Repeat("\n#", 1<<19), want: "0: the file is larger than 1048576 bytes"},
 		"lines":      {text: "FROM a" + strings.Repeat("\n", 50_001), want: "0: the file has more than 50000 lines"},
 		"line":       {text: "FROM a\nENV A=" + strings.Repeat("x", 1<<16), want: "2: the line is longer than 65535 bytes"},
-		"braces":     {text: "FROM a\nENV A=" + strings.Repeat("${A:-", 1001), want: "0: the file has more than 1000 ${...}"},
+		"operands":   {text: "FROM a\nENV A=" + strings.Repeat("${A:-", 201), want: "0: the file has more than 200 of ${NAME:-...} and the like"},
 		"triggers":   {text: "FROM a\n" + strings.Repeat("onbuild ", 101), want: "0: the file has more than 100 ONBUILD"},
 		"doubling":   {text: doubling, want: `16: "$A13$A13": too long after expansion`},
 		"multiplied": {text: patterns + "${A//x/$A}", args: args{"A": strings.Repeat("x", 5000)}, want: `3: "${A//x/$A}": too long after expansion`},
@@ -54,9 +54,9 @@ func TestBounds(t *testing.T) {
 
 // TestWithinBounds wants what is merely large to work.
 func TestWithinBounds(t *testing.T) {
-	text := "FROM a\nARG A\nENV B=${A//./_}-${A%.*}\nCOPY <<A /x\n" + strings.Repeat(strings.Repeat("x", 1000)+"\n", 900) + "A\n"
-	got := evaluate(t, text, dockerfile.Options{BuildArgs: args{"A": strings.Repeat("1.", 500) + "2"}})
-	if want := strings.Repeat("1_", 500) + "2-" + strings.Repeat("1.", 499) + "1"; got.Env["B"] != want {
+	text := "FROM a\nARG A\nENV B=${A//./_}-${A%.*}\n" + strings.Repeat("LABEL a=${A}\n", 1000) + "COPY <<A /x\n" + strings.Repeat(strings.Repeat("x", 1000)+"\n", 900) + "A\n"
+	got := evaluate(t, text, dockerfile.Options{BuildArgs: args{"A": strings.Repeat("1.", 200) + "2"}})
+	if want := strings.Repeat("1_", 200) + "2-" + strings.Repeat("1.", 199) + "1"; got.Env["B"] != want {
 		t.Errorf("B is %q", got.Env["B"])
 	}
 }

@@ -21,7 +21,7 @@ const (
 	maxLines    = 50_000   // of a file
 	maxLine     = 65_535   // bytes; the parser's own limit
 	maxText     = 16 << 20 // bytes of all expanded words of a file
-	maxBraces   = 1000     // "${" in a file: each may be within the one before
+	maxOperands = 200      // ${NAME:-...} and the like in a file: each may be within the one before
 	maxTriggers = 100      // "ONBUILD" in a file: each may be within the one before
 	maxPath     = 4096     // bytes of a path; PATH_MAX of Linux
 	maxCopies   = 100_000  // sources of all copies of a file

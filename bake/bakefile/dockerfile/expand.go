@@ -104,7 +104,7 @@ var (
 // the product of the lengths of pattern and value, and each substitution can
 // multiply the length of what it puts in by that of its value.
 func patternLimit(word string) int {
-	const most = 4096
+	const most = 1024
 	if !patterned.MatchString(word) {
 		return maxText
 	}

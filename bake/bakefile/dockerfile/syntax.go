@@ -19,7 +19,11 @@ import (
 // first error.
 const maxSyntaxErrors = 20
 
-var trigger = regexp.MustCompile(`(?i)onbuild`)
+// What can be within what is like it.
+var (
+	trigger = regexp.MustCompile(`(?i)onbuild`)
+	operand = regexp.MustCompile(`\$\{(?:[\pL\p{Nd}_]*|[@*#?$!-])[^}\pL\p{Nd}_]`)
+)
 
 // readSyntax parses data. It returns nil where nothing can be said about single
 // instructions.
@@ -64,8 +68,8 @@ func checkText(data []byte, ps *problems) bool {
 		ps.add(line(bytes.IndexByte(data, 0)), "the file is not text: it has a NUL byte", "")
 	case !utf8.Valid(data):
 		ps.add(line(invalid(data)), "the file is not UTF-8 text", "")
-	case bytes.Count(data, []byte("${")) > maxBraces:
-		ps.add(0, fmt.Sprintf("the file has more than %d ${...}", maxBraces), "")
+	case len(operand.FindAllIndex(data, maxOperands+1)) > maxOperands:
+		ps.add(0, fmt.Sprintf("the file has more than %d of ${NAME:-...} and the like", maxOperands), "")
 	case len(trigger.FindAllIndex(data, maxTriggers+1)) > maxTriggers:
 		ps.add(0, fmt.Sprintf("the file has more than %d ONBUILD", maxTriggers), "")
 	}
