@@ -136,6 +136,7 @@ func TestCancel(t *testing.T) {
 
 // Wherever the bake is when its context ends, nothing is left half done.
 func TestCancelAtEveryRequest(t *testing.T) {
+	t.Parallel()
 	base := registrytest.BaseImage(t, registrytest.ImageOptions{})
 	for k := 1; ; k++ {
 		var cancel atomic.Pointer[context.CancelFunc]

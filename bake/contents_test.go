@@ -108,6 +108,7 @@ func contentFiles(t testing.TB) fstest.MapFS {
 }
 
 func TestContents(t *testing.T) {
+	t.Parallel()
 	model := []string{"755 assets/", "644 assets/model.py3"}
 	for _, tc := range []struct {
 		name   string

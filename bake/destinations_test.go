@@ -88,6 +88,7 @@ func tree(t testing.TB, dir string) map[string]string {
 }
 
 func TestSeveralDestinations(t *testing.T) {
+	t.Parallel()
 	e := newEverywhere(t, registrytest.BaseImage(t, registrytest.ImageOptions{Layers: 3}), registrytest.Options{})
 	files := &countingFS{MapFS: scorerFiles()}
 	files.MapFS["weights.bin"] = &fstest.MapFile{Data: random(3<<20, 1)}
@@ -141,6 +142,7 @@ func TestSeveralDestinations(t *testing.T) {
 
 // The bake ends with nothing anywhere if one destination cannot be written.
 func TestOneDestinationFails(t *testing.T) {
+	t.Parallel()
 	img := registrytest.BaseImage(t, registrytest.ImageOptions{})
 	for _, tc := range []struct {
 		name string

@@ -68,6 +68,7 @@ func digestFor(t testing.TB, spec bake.Spec) v1.Hash {
 }
 
 func TestSameDigest(t *testing.T) {
+	t.Parallel()
 	base := fixedBase(t)
 	want := digestFor(t, fixedSpec(t, base))
 	for _, tc := range []struct {
@@ -144,6 +145,7 @@ func TestCores(t *testing.T) {
 // between versions of this package: it needs a reason, and a line in the notes
 // of a release.
 func TestGoldenDigest(t *testing.T) {
+	t.Parallel()
 	base, index := fixedBase(t), fixedBase(t, "linux/amd64", "linux/arm64")
 	for _, tc := range []struct {
 		name   string
@@ -171,6 +173,7 @@ func TestGoldenDigest(t *testing.T) {
 // Created is in whole seconds and knows no time zone; without it, neither the
 // clock nor the files' times count.
 func TestCreated(t *testing.T) {
+	t.Parallel()
 	base := fixedBase(t)
 	at := func(created time.Time) v1.Hash {
 		spec := scorer(base)

@@ -18,6 +18,7 @@ import (
 )
 
 func TestDryRun(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		tags []string // BASE and OTHER are registries, DIR a directory

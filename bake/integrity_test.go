@@ -75,6 +75,7 @@ func TestCorruptBase(t *testing.T) {
 // The destination may notice before the client that a layer is not what its
 // digest says; either way the tag stays.
 func TestCorruptLayerAlone(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int64{1 << 10, 63 << 10, 300 << 10} {
 		base := registrytest.BaseImage(t, registrytest.ImageOptions{Layers: 1, LayerSize: size})
 		from := startWith(t, registrytest.Options{Faults: corrupt(manifestOf(t, base).Layers[0].Digest.String())}, base)
@@ -202,6 +203,7 @@ func (f *shiftingFile) Read(p []byte) (int, error) {
 }
 
 func TestChangedFile(t *testing.T) {
+	t.Parallel()
 	const large = 2 << 20
 	longer := func(f *fstest.MapFile) { f.Data = append(slices.Clone(f.Data), 'x') }
 	shorter := func(f *fstest.MapFile) { f.Data = f.Data[:len(f.Data)-1] }

@@ -19,6 +19,7 @@ import (
 // A connection that ends before or after any of its requests was handled
 // leaves a tag that is either the old image or the new one, and whole.
 func TestCutAtEveryRequest(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		base remote.Taggable

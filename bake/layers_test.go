@@ -46,6 +46,7 @@ func ownLayers(t testing.TB, ref string) (classes []string, digests map[string]v
 }
 
 func TestLayerModes(t *testing.T) {
+	t.Parallel()
 	const large = 1 << 20
 	for _, tc := range []struct {
 		name  string
@@ -88,6 +89,7 @@ func TestLayerModes(t *testing.T) {
 
 // A change of what changes often leaves the layers of what does not alone.
 func TestChangedStream(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name    string
 		mode    bake.LayerMode

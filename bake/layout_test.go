@@ -161,6 +161,7 @@ func bases(t *testing.T, docker bool) (img v1.Image, locations map[string]string
 }
 
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	for _, docker := range []bool{false, true} {
 		base, locations := bases(t, docker)
 		to := registrytest.Start(t, registrytest.Options{})

@@ -30,6 +30,7 @@ func (k kind) with(own types.MediaType) kind {
 }
 
 func TestMediaTypes(t *testing.T) {
+	t.Parallel()
 	annotated := map[string]string{"com.example": "x"}
 	for _, tc := range []struct {
 		name        string

@@ -14,7 +14,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
-	"github.com/crane-bake/crane-bake/internal/spelling"
 )
 
 // A Plan is a Spec whose files were found and checked: what will be baked, but
@@ -179,43 +178,6 @@ func bindingsOf(spec Spec) engine.Bindings {
 	return b
 }
 
-// knownRules refuses rules that the contract does not have: a slip would allow
-// nothing, silently.
-func knownRules(allow []string) error {
-	var known []string
-	for _, r := range engine.Rules() {
-		known = append(known, r.ID)
-	}
-	for _, rule := range allow {
-		if slices.Contains(known, rule) {
-			continue
-		}
-		if near := spelling.Nearest(rule, known); near != "" {
-			return usagef("allow: there is no rule %s; did you mean %s?", rule, near)
-		}
-		return usagef("allow: there is no rule %s", rule)
-	}
-	return nil
-}
-
-// allowed turns the findings that Spec.Allow names into notes.
-func (s Spec) allowed(findings []engine.Finding) []engine.Finding {
-	for i, f := range findings {
-		if slices.Contains(s.Allow, f.Rule) && !slices.Contains(impossible, f.Rule) && f.Severity > engine.Note {
-			findings[i].Message += " (allowed)"
-			findings[i].Severity = engine.Note
-		}
-	}
-	return findings
-}
-
-// Findings is what the engine contract has to say about the bake, in the order
-// of the check; those of allowed rules are notes.
-func (p *Plan) Findings() []engine.Finding { return slices.Clone(p.findings) }
-
-// secretRule is the rule about secrets in plain text.
-const secretRule = "SD-54"
-
 // Env is the environment variables that the bake sets, each KEY=VALUE, in
 // their order in the image. CONNECT_PREFIX is the default unless the base has
 // its own value.
@@ -246,40 +208,4 @@ func (p *Plan) Files() []File {
 		files[i] = it.File
 	}
 	return files
-}
-
-// Verdict is nil, or a CheckError where a finding forbids the bake: an error,
-// or with strict a warning too. With strict, a secret in plain text is an
-// error.
-func (p *Plan) Verdict(strict bool) error {
-	limit := engine.Error
-	if strict {
-		limit = engine.Warning
-	}
-	for _, f := range p.findings {
-		if f.Severity >= limit {
-			findings := p.Findings()
-			for i := range findings {
-				if strict && findings[i].Rule == secretRule && findings[i].Severity == engine.Warning {
-					findings[i].Severity = engine.Error
-				}
-			}
-			return &CheckError{Findings: findings}
-		}
-	}
-	return nil
-}
-
-// impossible is the rules that even a bake without a check obeys: their
-// variables would not say what the Spec says, or a file would be missing.
-var impossible = []string{"ENV-02", "ENV-04", "ENV-05", "ENV-07", "ENV-09", "ENV-17"}
-
-// possible is nil, or a CheckError where the bake cannot be expressed.
-func (p *Plan) possible() error {
-	for _, f := range p.findings {
-		if f.Severity == engine.Error && slices.Contains(impossible, f.Rule) {
-			return &CheckError{Findings: []engine.Finding{f}}
-		}
-	}
-	return nil
 }

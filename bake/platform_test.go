@@ -70,6 +70,7 @@ func editIndex(t testing.TB, index v1.ImageIndex, change func(manifest map[strin
 // Everything that an index says of itself and its entries stays, but for the
 // attestations, which are left out with a note.
 func TestIndexStays(t *testing.T) {
+	t.Parallel()
 	for _, docker := range []bool{false, true} {
 		t.Run(map[bool]string{true: "docker", false: "oci"}[docker], func(t *testing.T) {
 			o := registrytest.ImageOptions{Docker: docker}
@@ -146,6 +147,7 @@ func checkPlatforms(t *testing.T, report *bake.Report, base, index v1.ImageIndex
 }
 
 func TestPlatforms(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		base   []string // of the index; one without "index" is a plain image

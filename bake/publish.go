@@ -5,10 +5,8 @@ package bake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -24,26 +22,12 @@ type publisher struct {
 	progress func(Event)
 	moving   chan struct{} // one token for each blob whose bytes move
 	asking   chan struct{} // one token for each blob that is mounted or looked for
-	lining   chan struct{} // one token for the blob that goes to archives
 	archives chan struct{} // one token for the blob that goes to archives; see send
 	before   int64         // requests of the remote before this publish
 
 	mu       sync.Mutex
 	transfer Transfer
 	done     bool
-}
-
-// maxAsking bounds the requests that move no blob.
-const maxAsking = 32
-
-// blob is a blob on its way to every target.
-type blob struct {
-	name    string // for people: "layer model"
-	desc    v1.Descriptor
-	known   bool // whether desc's digest and size are
-	base    bool // of the base image, rather than of the bake
-	content registry.Content
-	from    *registry.Repository // where it can be mounted from, or nil
 }
 
 func newPublisher(remote *Remote, tags []string, progress func(Event)) (*publisher, error) {
@@ -58,7 +42,6 @@ func newPublisher(remote *Remote, tags []string, progress func(Event)) (*publish
 		progress: progress,
 		moving:   make(chan struct{}, remote.jobs),
 		asking:   make(chan struct{}, maxAsking),
-		lining:   make(chan struct{}, 1),
 		archives: make(chan struct{}, 1),
 		before:   remote.client.Requests(),
 	}
@@ -175,20 +158,6 @@ func (p *publisher) base(ctx context.Context, base *Base) error {
 	return g.Wait()
 }
 
-// sidedReader says on which side an error of reading arose.
-type sidedReader struct {
-	io.ReadCloser
-	side string
-}
-
-func (r *sidedReader) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = &sideError{r.side, err}
-	}
-	return n, err
-}
-
 // configs puts the image configs.
 func (p *publisher) configs(ctx context.Context, a *assembled) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -228,140 +197,4 @@ func (p *publisher) manifests(ctx context.Context, a *assembled) error {
 	}
 	p.done = true
 	return nil
-}
-
-// put makes every target hold the blob. The targets that lack it and cannot
-// mount it get it in one pass; further repositories of a registry mount it from
-// the first.
-func (p *publisher) put(ctx context.Context, b *blob) error {
-	var lack []target
-	for _, t := range p.targets {
-		if t.lead() != nil {
-			continue
-		}
-		how, err := p.ask(ctx, t, b)
-		switch {
-		case err != nil:
-			return err
-		case how == "":
-			lack = append(lack, t)
-		default:
-			p.settled(t, b, how)
-		}
-	}
-	if err := p.send(ctx, lack, b); err != nil {
-		return err
-	}
-	for _, t := range p.targets {
-		lead := t.lead()
-		if lead == nil {
-			continue
-		}
-		follower := *b
-		follower.from = lead.repo
-		how, err := p.ask(ctx, t, &follower)
-		if err != nil {
-			return err
-		}
-		if how != "" {
-			p.settled(t, &follower, how)
-		} else if err := p.send(ctx, []target{t}, &follower); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ask finds out whether t gets the blob without its bytes; "" is no.
-func (p *publisher) ask(ctx context.Context, t target, b *blob) (Means, error) {
-	if err := acquire(ctx, p.asking); err != nil {
-		return "", err
-	}
-	defer release(p.asking)
-	return t.has(ctx, b)
-}
-
-// acquire takes one of the tokens that tokens has room for.
-func acquire(ctx context.Context, tokens chan struct{}) error {
-	select {
-	case tokens <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func release(tokens chan struct{}) { <-tokens }
-
-// send moves the blob's bytes to the targets, read once for all of them.
-func (p *publisher) send(ctx context.Context, targets []target, b *blob) error {
-	if len(targets) == 0 {
-		return nil
-	}
-	// An archive takes one blob at a time, and a blob goes to all targets at
-	// the pace of the slowest: two blobs that each hold one of two archives
-	// would wait for each other for ever.
-	if slices.ContainsFunc(targets, target.oneAtATime) {
-		if err := acquire(ctx, p.archives); err != nil {
-			return err
-		}
-		defer release(p.archives)
-	}
-	if err := acquire(ctx, p.moving); err != nil {
-		return err
-	}
-	defer release(p.moving)
-	means := Uploaded
-	if b.base {
-		means = Copied
-	}
-	errs := fanOut(ctx, b.content, len(targets), func(i int, content registry.Content) error {
-		t := targets[i]
-		p.progress(Event{Blob: b.name, Target: t.String(), Total: b.desc.Size})
-		return t.upload(ctx, p.watched(t, b, content))
-	})
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	b.desc, b.known = b.content.Descriptor()
-	for _, t := range targets {
-		p.settled(t, b, means)
-	}
-	return nil
-}
-
-// settled counts a blob that t has got.
-func (p *publisher) settled(t target, b *blob, how Means) {
-	p.mu.Lock()
-	p.transfer.add(how, b.desc.Size)
-	p.mu.Unlock()
-	p.progress(Event{Blob: b.name, Target: t.String(), Digest: b.desc.Digest, Total: b.desc.Size, Done: how})
-}
-
-// watched is content whose reading is reported.
-func (p *publisher) watched(t target, b *blob, content registry.Content) registry.Content {
-	open := content.Open
-	content.Open = func(ctx context.Context) (io.ReadCloser, error) {
-		rc, err := open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return &watchedReader{ReadCloser: rc, report: func(n int64) {
-			p.progress(Event{Blob: b.name, Target: t.String(), Total: b.desc.Size, Moved: n})
-		}}, nil
-	}
-	return content
-}
-
-type watchedReader struct {
-	io.ReadCloser
-	moved  int64
-	report func(moved int64)
-}
-
-func (r *watchedReader) Read(b []byte) (int, error) {
-	n, err := r.ReadCloser.Read(b)
-	r.moved += int64(n)
-	r.report(r.moved)
-	return n, err
 }

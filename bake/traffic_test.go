@@ -131,6 +131,7 @@ func TestOtherRegistry(t *testing.T) {
 }
 
 func TestMountRefused(t *testing.T) {
+	t.Parallel()
 	everything := []string{"pull", "push"}
 	user := registrytest.User{Password: "p", Rights: []registrytest.Right{{Repos: "team/*", Actions: everything}}}
 	auth := func(refusal int, bearer *registrytest.Bearer) *registrytest.Auth {

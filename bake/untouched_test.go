@@ -80,6 +80,7 @@ func unusual(t testing.TB, o registrytest.ImageOptions) v1.Image {
 }
 
 func TestBaseUntouched(t *testing.T) {
+	t.Parallel()
 	annotations := map[string]string{"com.example.engine": "<1.10>"}
 	for _, tc := range []struct {
 		name string
@@ -166,6 +167,7 @@ func checkConfig(t *testing.T, base, img v1.Image) {
 }
 
 func TestEnv(t *testing.T) {
+	t.Parallel()
 	const assets = "/assets/"
 	own := []string{
 		"MODEL=" + assets + "model.py3",

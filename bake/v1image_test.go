@@ -39,6 +39,7 @@ func build(t testing.TB, plan *bake.Plan, ref string, platforms ...v1.Platform) 
 // The steps, and go-containerregistry with what they return, come to the same
 // digest as Bake.
 func TestSteps(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		docker bool

@@ -120,6 +120,7 @@ func TestNoOffence(t *testing.T) {
 
 // NoCheck and Allow let everything pass but what cannot be expressed.
 func TestLeave(t *testing.T) {
+	t.Parallel()
 	srv := startWith(t, registrytest.Options{}, registrytest.BaseImage(t, registrytest.ImageOptions{}))
 	for offence, tc := range offences {
 		for _, leave := range []string{"no check", "allow"} {

@@ -73,6 +73,17 @@ func TestExampleThatEverybodyCopies(t *testing.T) {
 	}
 }
 
+// A hint suggests another name, never the one that was not found.
+func TestHintsDoNotRepeatTheName(t *testing.T) {
+	for _, f := range (bakery{"env": "STREAMS=0:/assets/0.json;1:/assets/sub/out.avsc\n"}).check() {
+		if f.Rule == "ENV-08" && !strings.Contains(f.Hint, "did you mean") {
+			return
+		}
+		t.Error(show(f))
+	}
+	t.Error("no finding about /assets/sub/out.avsc")
+}
+
 // No finding may carry the secret that it is about: findings end up in logs.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	secrets := 0

@@ -152,25 +152,42 @@ func writeFiles(t *testing.T, b *strings.Builder, tc ruleCase) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		text := strings.TrimSpace(files[name])
-		language := map[string]string{".json": "json", ".avsc": "json", ".py": "python", ".py3": "python"}[path.Ext(name)]
-		switch name {
-		case "drop":
-			fmt.Fprintf(b, "\nWithout %s.\n", "`"+strings.Join(strings.Fields(text), "`, `")+"`.")
-			continue
-		case "env":
-			name, language = "The environment", ""
-		case "base":
-			name, language = "What is known of the base", ""
+		switch text := strings.TrimSpace(files[name]); {
+		case name == "drop":
+			fmt.Fprintf(b, "\nWithout `%s`.\n", strings.Join(strings.Fields(text), "`, `"))
+		case name == "base":
+			fmt.Fprintf(b, "\n%s\n", describeBase(text))
+		case name == "env" && !strings.Contains(text, "="):
+			fmt.Fprintf(b, "\nWithout the variable `%s`.\n", text)
+		case name == "env":
+			fmt.Fprintf(b, "\nThe environment:\n\n```\n%s```\n", shortened(text))
+		case text == "":
+			fmt.Fprintf(b, "\n`%s` is empty.\n", name)
 		default:
-			name = "`" + name + "`"
+			language := map[string]string{".json": "json", ".avsc": "json", ".pfa": "json", ".py": "python", ".py3": "python", ".R": "r", ".c": "c", ".java": "java"}[path.Ext(name)]
+			fmt.Fprintf(b, "\n`%s`:\n\n```%s\n%s```\n", name, language, shortened(text))
 		}
-		if text == "" {
-			fmt.Fprintf(b, "\n%s is empty.\n", name)
-			continue
-		}
-		fmt.Fprintf(b, "\n%s:\n\n````%s\n%s````\n", name, language, shortened(text))
 	}
+}
+
+// describeBase puts a bakery's lines about the base into a sentence.
+func describeBase(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch word {
+		case "ref":
+			parts = append(parts, "is `"+rest+"`")
+		case "env":
+			parts = append(parts, "sets `"+rest+"`")
+		case "file", "dir":
+			parts = append(parts, "has `"+rest+"`")
+		}
+	}
+	if slices.Contains(strings.Fields(text), "listed") {
+		parts = append(parts, "and no other files are in it")
+	}
+	return "The base image " + strings.Join(parts, ", ") + "."
 }
 
 // shortened keeps the beginning of a long file and of long lines.

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
@@ -50,7 +52,7 @@ func writeText(w io.Writer, findings []engine.Finding, fsys fs.FS) error {
 }
 
 func writeFinding(w io.Writer, f engine.Finding, fsys fs.FS) {
-	where := place(f)
+	where := printable(place(f))
 	if where != "" && !strings.HasPrefix(f.Message, where) {
 		where += ": "
 	} else {
@@ -68,6 +70,14 @@ func writeFinding(w io.Writer, f engine.Finding, fsys fs.FS) {
 	}
 }
 
+// message is what a finding says, beginning with the variable that it is about.
+func message(f engine.Finding) string {
+	if f.Variable == "" || strings.HasPrefix(f.Message, f.Variable) {
+		return f.Message
+	}
+	return f.Variable + ": " + f.Message
+}
+
 // place is where a finding is: FILE, FILE:LINE or VARIABLE.
 func place(f engine.Finding) string {
 	switch {
@@ -83,8 +93,13 @@ func place(f engine.Finding) string {
 // that nobody reads.
 const longestLine = 160
 
+// secretive matches a line that may hold a secret: by the name of what it sets,
+// or in an address, USER:PASSWORD@HOST.
+var secretive = regexp.MustCompile(`(?i)secret|passw|pwd|token|credential|access_?key|api_?key|saml|\S@`)
+
 // sourceLine is the line of the file that a finding is about. A line that may
-// hold a secret is not shown.
+// hold a secret is not shown, whatever the finding: a descriptor is often one
+// line.
 func sourceLine(fsys fs.FS, f engine.Finding) (string, bool) {
 	if fsys == nil || f.File == "" || f.Line == 0 || f.Rule == "SD-54" {
 		return "", false
@@ -95,16 +110,33 @@ func sourceLine(fsys fs.FS, f engine.Finding) (string, bool) {
 	}
 	defer file.Close()
 	lines := bufio.NewScanner(io.LimitReader(file, 1<<20))
+	before := "" // the last line that is not blank
 	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimRight(lines.Text(), "\r")
+		blank := strings.TrimSpace(line) == ""
 		if n == f.Line {
-			line := strings.TrimRight(lines.Text(), "\r")
-			if !utf8.ValidString(line) || len(line) > longestLine || strings.TrimSpace(line) == "" {
+			named := strings.HasSuffix(strings.TrimSpace(before), ":") && secretive.MatchString(before)
+			if blank || len(line) > longestLine || !utf8.ValidString(line) || named || secretive.MatchString(line) {
 				return "", false
 			}
-			return line, true
+			return printable(line), true
+		}
+		if !blank {
+			before = line
 		}
 	}
 	return "", false
+}
+
+// printable replaces what must not reach a terminal or would break the line.
+// Files and their names are by others.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 // indentTo is the space in front of a column, with the line's own tabs.
@@ -153,10 +185,7 @@ func writeGitHub(w io.Writer, findings []engine.Finding, _ fs.FS) error {
 				properties = append(properties, p.name+"="+escapeProperty(p.value))
 			}
 		}
-		text := f.Message
-		if f.File == "" && f.Variable != "" {
-			text = f.Variable + ": " + text
-		}
+		text := message(f)
 		if f.Hint != "" {
 			text += "\n" + f.Hint
 		}

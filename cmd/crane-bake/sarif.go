@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
+	"net/url"
 	"path"
 	"slices"
 
@@ -22,8 +23,9 @@ type (
 		Runs    []sarifRun `json:"runs"`
 	}
 	sarifRun struct {
-		Tool    sarifTool     `json:"tool"`
-		Results []sarifResult `json:"results"`
+		Tool       sarifTool     `json:"tool"`
+		ColumnKind string        `json:"columnKind"`
+		Results    []sarifResult `json:"results"`
 	}
 	sarifTool struct {
 		Driver sarifDriver `json:"driver"`
@@ -67,8 +69,8 @@ type (
 
 const projectURL = "https://github.com/crane-bake/crane-bake"
 
-// writeSARIF writes a SARIF log. A finding about a variable is placed at the
-// bake as a whole, because every result needs a file.
+// writeSARIF writes a SARIF log. A finding that is about no file is placed at
+// the directory, because every result needs a location.
 func writeSARIF(w io.Writer, findings []engine.Finding, _ fs.FS) error {
 	rules := engine.Rules()
 	driver := sarifDriver{Name: "crane-bake", InformationURI: projectURL, Version: version(), Rules: make([]sarifRule, len(rules))}
@@ -77,17 +79,11 @@ func writeSARIF(w io.Writer, findings []engine.Finding, _ fs.FS) error {
 	}
 	results := make([]sarifResult, 0, len(findings))
 	for _, f := range findings {
-		text := f.Message
+		text := message(f)
 		if f.Hint != "" {
 			text += ". " + f.Hint
 		}
-		if f.File == "" && f.Variable != "" {
-			text = f.Variable + ": " + text
-		}
-		at := sarifPhysical{Artifact: sarifArtifact{URI: "."}}
-		if f.File != "" {
-			at.Artifact.URI = path.Clean(f.File)
-		}
+		at := sarifPhysical{Artifact: sarifArtifact{URI: artifactURI(f.File)}}
 		if f.Line > 0 {
 			at.Region = &sarifRegion{StartLine: f.Line, StartColumn: f.Column}
 		}
@@ -105,6 +101,16 @@ func writeSARIF(w io.Writer, findings []engine.Finding, _ fs.FS) error {
 	return enc.Encode(sarifLog{
 		Schema:  "https://json.schemastore.org/sarif-2.1.0.json",
 		Version: "2.1.0",
-		Runs:    []sarifRun{{Tool: sarifTool{driver}, Results: results}},
+		Runs:    []sarifRun{{Tool: sarifTool{driver}, ColumnKind: "unicodeCodePoints", Results: results}},
 	})
+}
+
+// artifactURI is a file's name as a URI, or as a relative reference where the
+// name is relative.
+func artifactURI(file string) string {
+	u := url.URL{Path: path.Clean(file)}
+	if path.IsAbs(file) {
+		u.Scheme = "file"
+	}
+	return u.String()
 }

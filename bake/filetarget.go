@@ -1,0 +1,104 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/crane-bake/crane-bake/internal/layout"
+	"github.com/crane-bake/crane-bake/internal/registry"
+)
+
+// fileTarget publishes to an image layout or an archive.
+type fileTarget struct {
+	writer layout.Writer
+	first  Location
+	all    []Location
+}
+
+func newFileTarget(loc Location) (*fileTarget, error) {
+	t := &fileTarget{first: loc}
+	var err error
+	switch loc.transport {
+	case transportOCI:
+		t.writer, err = layout.CreateDir(loc.path)
+	default:
+		t.writer, err = layout.CreateArchive(loc.path, loc.transport == transportDockerArchive)
+	}
+	return t, err
+}
+
+func (t *fileTarget) add(loc Location) {
+	if !slices.Contains(t.all, loc) {
+		t.all = append(t.all, loc)
+	}
+}
+
+// tags is the tags that the image gets; a location without one adds none.
+func (t *fileTarget) tags() []string {
+	var tags []string
+	for _, loc := range t.all {
+		if loc.tag != "" {
+			tags = append(tags, loc.tag)
+		}
+	}
+	return tags
+}
+
+func (t *fileTarget) String() string { return t.first.transport + ":" + t.first.path }
+
+func (t *fileTarget) lead() *repositoryTarget { return nil }
+
+func (t *fileTarget) abort() { t.writer.Abort() }
+
+func (t *fileTarget) wrap(err error) error { return destinationError(t, err) }
+
+func (t *fileTarget) oneAtATime() bool { return t.first.transport != transportOCI }
+
+func (t *fileTarget) locations() []Location { return t.all }
+
+func (t *fileTarget) has(_ context.Context, b *blob) (Means, error) {
+	if b.known && t.writer.Has(b.desc.Digest) {
+		return Reused, nil
+	}
+	return "", nil
+}
+
+func (t *fileTarget) upload(ctx context.Context, c registry.Content) error {
+	rc, err := c.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	got, err := t.writer.Put(ctx, rc)
+	if err != nil {
+		return t.wrap(err)
+	}
+	if want, known := c.Descriptor(); !known || want.Digest != got.Digest {
+		return fmt.Errorf("%w: wrote %s", ErrIntegrity, got.Digest)
+	}
+	return nil
+}
+
+func (t *fileTarget) child(ctx context.Context, _ v1.Descriptor, raw []byte) error {
+	return t.upload(ctx, registry.Bytes(raw))
+}
+
+func (t *fileTarget) publish(ctx context.Context, a *assembled) ([]string, error) {
+	if err := t.child(ctx, a.desc, a.raw); err != nil {
+		return nil, err
+	}
+	image := layout.Image{Top: a.desc}
+	for _, img := range a.images {
+		image.Manifests = append(image.Manifests, layout.Manifest{Config: img.manifest.Config, Layers: img.manifest.Layers})
+	}
+	if err := t.writer.Commit(image, t.tags()); err != nil {
+		return nil, t.wrap(err)
+	}
+	return []string{t.String()}, nil
+}
