@@ -99,12 +99,10 @@ func TestSameDigest(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			for range 2 {
-				spec := fixedSpec(t, base)
-				tc.change(&spec, spec.FS.(fstest.MapFS))
-				if got := digestFor(t, spec); got != want {
-					t.Fatalf("digest %s, want %s", got, want)
-				}
+			spec := fixedSpec(t, base)
+			tc.change(&spec, spec.FS.(fstest.MapFS))
+			if got := digestFor(t, spec); got != want {
+				t.Errorf("digest %s, want %s", got, want)
 			}
 		})
 	}

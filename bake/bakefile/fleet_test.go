@@ -103,15 +103,27 @@ func TestChoiceProblems(t *testing.T) {
 		{"name in a plain file", plain, bakefile.Options{Names: []string{"a"}}, "0:0: no bake \"a\": not a fleet file [leave the name out]\n"},
 		{"misspelt name", fleet, bakefile.Options{Names: []string{"zeta", "alhpa"}}, "0:0: no bake \"alhpa\" [did you mean \"alpha\"?]\n"},
 		{"other name", fleet, bakefile.Options{Names: []string{"omega-3"}}, "0:0: no bake \"omega-3\" [bakes: zeta, alpha, mid]\n"},
-		{"name in a large fleet", manyBakes, bakefile.Options{Names: []string{"omega"}},
-			"0:0: no bake \"omega\" [bakes: " + thirtyNames + " and 10 more]\n"},
+		{
+			"name in a large fleet", manyBakes,
+			bakefile.Options{Names: []string{"omega"}},
+			"0:0: no bake \"omega\" [bakes: " + thirtyNames + " and 10 more]\n",
+		},
 		{"variables of what takes effect", fleet, bakefile.Options{Profile: "prod"}, "5:31: env \"TOKEN\": variable \"TOKEN\" is required: needed in prod\n"},
-		{"once for all bakes", "defaults: {model: \"$M\"}\nbakes: {a: {}, b: {}}", bakefile.Options{},
-			"1:19: model: variable \"M\" is not set [set it, or write ${M:-} for an empty default]\n"},
-		{"missing models", "defaults: {base: x}\nbakes:\n  a: {model: m}\n  b: {}\n  c: {tags: [t]}\n", bakefile.Options{},
-			"4:3: bake \"b\" has no model [add \"model: FILE\"]\n5:3: bake \"c\" has no model [add \"model: FILE\"]\n"},
-		{"missing model of a named bake", "bakes:\n  a: {model: m}\n  b: {}\n  c: {}\n", bakefile.Options{Names: []string{"c"}},
-			"4:3: bake \"c\" has no model [add \"model: FILE\"]\n"},
+		{
+			"once for all bakes", "defaults: {model: \"$M\"}\nbakes: {a: {}, b: {}}",
+			bakefile.Options{},
+			"1:19: model: variable \"M\" is not set [set it, or write ${M:-} for an empty default]\n",
+		},
+		{
+			"missing models", "defaults: {base: x}\nbakes:\n  a: {model: m}\n  b: {}\n  c: {tags: [t]}\n",
+			bakefile.Options{},
+			"4:3: bake \"b\" has no model [add \"model: FILE\"]\n5:3: bake \"c\" has no model [add \"model: FILE\"]\n",
+		},
+		{
+			"missing model of a named bake", "bakes:\n  a: {model: m}\n  b: {}\n  c: {}\n",
+			bakefile.Options{Names: []string{"c"}},
+			"4:3: bake \"c\" has no model [add \"model: FILE\"]\n",
+		},
 		{"missing model with a profile", "profiles: {p: {}}", bakefile.Options{Profile: "p"}, "1:1: the file has no model [add \"model: FILE\"]\n"},
 	}
 	for _, tt := range tests {

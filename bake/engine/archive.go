@@ -35,8 +35,14 @@ func (e *wrongKind) Error() string { return fmt.Sprintf("is %s, not %s", e.is, e
 // sniff names the kind of data that begins with head.
 func sniff(head []byte) string {
 	for _, magic := range []struct{ prefix, kind string }{
-		{"PK\x03\x04", "zip"}, {"PK\x05\x06", "zip"}, {"\x1f\x8b", "gzip"}, {"BZh", "bzip2"}, {"\xfd7zXZ\x00", "xz"},
-		{"\x28\xb5\x2f\xfd", "zstd"}, {"7z\xbc\xaf\x27\x1c", "7z"}, {"Rar!", "rar"},
+		{"PK\x03\x04", "zip"},
+		{"PK\x05\x06", "zip"},
+		{"\x1f\x8b", "gzip"},
+		{"BZh", "bzip2"},
+		{"\xfd7zXZ\x00", "xz"},
+		{"\x28\xb5\x2f\xfd", "zstd"},
+		{"7z\xbc\xaf\x27\x1c", "7z"},
+		{"Rar!", "rar"},
 	} {
 		if bytes.HasPrefix(head, []byte(magic.prefix)) {
 			return magic.kind

@@ -93,8 +93,16 @@ func (p *avroParser) undefinedHint(name string) string {
 		return fmt.Sprintf(`a type with parts stands in an object of its own: {"type": {"type": %q, …}}`, name)
 	}
 	for _, alias := range [...][2]string{
-		{"str", "string"}, {"text", "string"}, {"integer", "int"}, {"int32", "int"}, {"int64", "long"}, {"number", "double"},
-		{"float32", "float"}, {"float64", "double"}, {"bool", "boolean"}, {"none", "null"},
+		{"str", "string"},
+		{"text", "string"},
+		{"integer", "int"},
+		{"int32", "int"},
+		{"int64", "long"},
+		{"number", "double"},
+		{"float32", "float"},
+		{"float64", "double"},
+		{"bool", "boolean"},
+		{"none", "null"},
 	} {
 		if strings.EqualFold(alias[0], name) {
 			return fmt.Sprintf("Avro calls it %q", alias[1])

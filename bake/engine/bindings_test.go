@@ -85,8 +85,10 @@ func TestDecode(t *testing.T) {
 		{"model with semicolon", []string{"MODEL=/a.py;"}, []string{"error ENV-04 MODEL"}, `";"`, "rename"},
 
 		{
-			"no colon", []string{model, "SCHEMAS=in:/assets/i.avsc;outputsch=/assets/o.avsc"},
-			[]string{"error ENV-02 SCHEMAS"}, `SCHEMAS: item 2 "outputsch=/assets/o.avsc" has no ":"`, `"outputsch:/assets/o.avsc"`,
+			"no colon",
+			[]string{model, "SCHEMAS=in:/assets/i.avsc;outputsch=/assets/o.avsc"},
+			[]string{"error ENV-02 SCHEMAS"},
+			`SCHEMAS: item 2 "outputsch=/assets/o.avsc" has no ":"`, `"outputsch:/assets/o.avsc"`,
 		},
 		{"comma", []string{model, "SCHEMAS=a:/a,b:/b"}, []string{"error ENV-02 SCHEMAS"}, `has 2 ":"`, `separate items with ";", not ","`},
 		{"two colons", []string{model, "SCHEMAS=a:b:/b"}, []string{"error ENV-02 SCHEMAS"}, `has 2 ":"`, `neither names nor paths`},
@@ -145,11 +147,13 @@ func TestDecode(t *testing.T) {
 		{"case", []string{model, "SCHEMAS=a:/a;A:/b"}, []string{"warning ENV-15 SCHEMAS"}, `"A" and "a"`, ""},
 
 		{
-			"all at once", []string{"SCHEMAS=a;b:c", "STREAMS=x:/a;1:/b;", "ATTACHMENTS=/a b", "CONNECT_PREFIX=x"},
+			"all at once",
+			[]string{"SCHEMAS=a;b:c", "STREAMS=x:/a;1:/b;", "ATTACHMENTS=/a b", "CONNECT_PREFIX=x"},
 			[]string{
 				"error ENV-01 MODEL", "error ENV-02 SCHEMAS", "error ENV-05 SCHEMAS", "warning ENV-03 STREAMS",
 				"error ENV-07 STREAMS", "error ENV-04 ATTACHMENTS", "error ENV-12 CONNECT_PREFIX",
-			}, "", "",
+			},
+			"", "",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -22,27 +22,33 @@ func TestSurveyModel(t *testing.T) {
 	}{
 		"annotated": {
 			"m/model.py3", "# fastscore.schema.0: in\n\n# modelop.schema.1: out\n" + action,
-			engine.ModelSurvey{Runner: "Python 3", Slots: slots{{0, "in", 1}, {1, "out", 3}}}, "",
+			engine.ModelSurvey{Runner: "Python 3", Slots: slots{{0, "in", 1}, {1, "out", 3}}},
+			"",
 		},
 		"group and extra slots": {
 			"model.R", "# fastscore.schema.$all: x\n# fastscore.slot.3: in-use\n# fastscore.slot.1: unused\naction <- function(x) emit(x)\n",
-			engine.ModelSurvey{Runner: "R", Slots: slots{{0, "x", 1}, {3, "x", 1}}}, "",
+			engine.ModelSurvey{Runner: "R", Slots: slots{{0, "x", 1}, {3, "x", 1}}},
+			"",
 		},
 		"inline schema": {
 			"model.py", "# fastscore.schema.0: {\"type\": \"int\"}\n" + action,
-			engine.ModelSurvey{Runner: "Python 2", Slots: slots{{0, "", 0}, {1, "", 0}}}, "",
+			engine.ModelSurvey{Runner: "Python 2", Slots: slots{{0, "", 0}, {1, "", 0}}},
+			"",
 		},
 		"named slot": {
 			"model.py3", "# fastscore.schema.left: in\n" + action,
-			engine.ModelSurvey{Runner: "Python 3", Slots: slots{{0, "", 0}, {1, "", 0}}}, "",
+			engine.ModelSurvey{Runner: "Python 3", Slots: slots{{0, "", 0}, {1, "", 0}}},
+			"",
 		},
 		"notebook": {
 			"m.ipynb", "{\"nbformat\": 4, \"cells\": [{\"cell_type\": \"code\", \"source\": [\n\"x = 1\\n\",\n\"# fastscore.schema.0: in\\n\",\n\"def action(x):\\n\", \"    yield x\"]}]}",
-			engine.ModelSurvey{Runner: "Jupyter", Slots: slots{{0, "in", 3}, {1, "", 0}}}, "",
+			engine.ModelSurvey{Runner: "Jupyter", Slots: slots{{0, "in", 3}, {1, "", 0}}},
+			"",
 		},
 		"PFA": {
 			"model.pfa", `{"input": "int", "output": "int", "action": ["input"]}`,
-			engine.ModelSurvey{Runner: "PFA", Slots: slots{{0, "", 0}, {1, "", 0}}}, "",
+			engine.ModelSurvey{Runner: "PFA", Slots: slots{{0, "", 0}, {1, "", 0}}},
+			"",
 		},
 		"no callback":       {"helper.py3", "x = 1\n", engine.ModelSurvey{Runner: "Python 3", Slots: slots{{0, "", 0}, {1, "", 0}}}, "M-05"},
 		"unknown extension": {"model.txt", action, engine.ModelSurvey{}, "M-01"},

@@ -105,9 +105,14 @@ func isEmpty(v jsonpos.Value) bool {
 func always(*descriptor) bool { return true }
 
 var kafkaFields = []field{
-	{name: "BootstrapServers", want: wantStrings, required: true}, {name: "Topic", required: true}, {name: "Group"},
-	{name: "CommitOffset", want: wantBool}, {name: "Partition", want: wantInt}, {name: "MaxWaitTime", want: wantInt},
-	{name: "Principal", nullable: true}, {name: "Keytab", nullable: true},
+	{name: "BootstrapServers", want: wantStrings, required: true},
+	{name: "Topic", required: true},
+	{name: "Group"},
+	{name: "CommitOffset", want: wantBool},
+	{name: "Partition", want: wantInt},
+	{name: "MaxWaitTime", want: wantInt},
+	{name: "Principal", nullable: true},
+	{name: "Keytab", nullable: true},
 }
 
 // transports in the order of the contract's table.
@@ -125,8 +130,12 @@ var transports = []*transport{
 	{
 		name: "S3", inputs: true, outputs: true, seek: seekUnsure, check: checkS3,
 		fields: []field{
-			{name: "Bucket", required: true}, {name: "ObjectKey", required: true}, {name: "Region"}, {name: "IntegrityChecks", want: wantBool},
-			{name: "AccessKeyID"}, {name: "SecretAccessKey"},
+			{name: "Bucket", required: true},
+			{name: "ObjectKey", required: true},
+			{name: "Region"},
+			{name: "IntegrityChecks", want: wantBool},
+			{name: "AccessKeyID"},
+			{name: "SecretAccessKey"},
 		},
 	},
 	{
@@ -136,8 +145,11 @@ var transports = []*transport{
 	{
 		name: "ODBC", inputs: true, outputs: true, keeps: always, opaque: true, check: checkODBC,
 		fields: []field{
-			{name: "ConnectionString", required: true}, {name: "SelectQuery"}, {name: "InsertIntoTable"},
-			{name: "OutputFields", want: wantStrings}, {name: "Timeout", want: wantCount, nullable: true},
+			{name: "ConnectionString", required: true},
+			{name: "SelectQuery"},
+			{name: "InsertIntoTable"},
+			{name: "OutputFields", want: wantStrings},
+			{name: "Timeout", want: wantCount, nullable: true},
 		},
 	},
 	{
@@ -166,8 +178,11 @@ var transports = []*transport{
 	{
 		name: "time", inputs: true, keeps: always, opaque: true, check: checkTime,
 		fields: []field{
-			{name: "TimeZero", want: wantNumber, nullable: true}, {name: "Delay", want: wantNumber}, {name: "Period", want: wantNumber},
-			{name: "MaxCount", want: wantCount, nullable: true}, {name: "Overflow"},
+			{name: "TimeZero", want: wantNumber, nullable: true},
+			{name: "Delay", want: wantNumber},
+			{name: "Period", want: wantNumber},
+			{name: "MaxCount", want: wantCount, nullable: true},
+			{name: "Overflow"},
 		},
 	},
 	{name: "debug", inputs: true, anyField: true, seek: seekUnsure, legacy: `transport "debug" was replaced by "inline"`},

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -62,6 +64,9 @@ func (c *check) run(ctx context.Context, env *environment, names []string) error
 	var verdict error
 	for _, one := range bakes {
 		plan, err := bake.NewPlan(ctx, one.Spec)
+		if err != nil && one.Name != "" {
+			err = fmt.Errorf("%s: %w", one.Name, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -74,6 +79,9 @@ func (c *check) run(ctx context.Context, env *environment, names []string) error
 	if !c.notes && (c.format == "text" || c.format == "github") {
 		all = slices.DeleteFunc(all, func(f engine.Finding) bool { return f.Severity == engine.Note })
 	}
+	if c.format == "sarif" || c.format == "github" {
+		c.locate(all)
+	}
 	if err := write(env.stdout, all, host); err != nil {
 		return err
 	}
@@ -81,6 +89,20 @@ func (c *check) run(ctx context.Context, env *environment, names []string) error
 		return fmt.Errorf("%w: %w", errReported, verdict)
 	}
 	return nil
+}
+
+// locate places findings that are about no file of their own at the bake file:
+// those who read these formats show what stands at a file.
+func (c *check) locate(findings []engine.Finding) {
+	file := c.what.file
+	if file == "" && c.what.model == "" {
+		file = defaultBakeFile
+	}
+	for i := range findings {
+		if findings[i].File == "" && file != "" {
+			findings[i].File = path.Clean(filepath.ToSlash(file))
+		}
+	}
 }
 
 // judged is a plan's findings, graded as strictness asks, and its verdict.

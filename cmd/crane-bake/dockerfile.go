@@ -84,8 +84,13 @@ func (f *specFlags) loadDockerfile(ctx context.Context, host *hostFS, file strin
 	}
 	spec.FS = host
 	for i, c := range spec.Copies {
-		if c.FS != nil && c.FS != opts.Context || c.Path == "" {
-			continue // a here-document, or a directory
+		if c.Path == "" {
+			continue // a directory
+		}
+		if c.FS != nil && c.FS != opts.Context {
+			here := hereFS{c.FS, c.Path, path.Clean(file + "<<" + c.Path)}
+			spec.Copies[i].FS, spec.Copies[i].Path = here, here.as
+			continue
 		}
 		// Named from where the user stands, findings can be followed.
 		spec.Copies[i].FS, spec.Copies[i].Path = host, path.Join(dir, c.Path)
@@ -150,10 +155,28 @@ type subFS struct {
 	dir  string
 }
 
-func (s subFS) Open(name string) (fs.File, error)      { return s.host.Open(path.Join(s.dir, name)) }
-func (s subFS) Stat(name string) (fs.FileInfo, error)  { return s.host.Stat(path.Join(s.dir, name)) }
+func (s subFS) Open(name string) (fs.File, error) { return s.host.Open(path.Join(s.dir, name)) }
+
+func (s subFS) Stat(name string) (fs.FileInfo, error) { return s.host.Stat(path.Join(s.dir, name)) }
+
 func (s subFS) Lstat(name string) (fs.FileInfo, error) { return s.host.Lstat(path.Join(s.dir, name)) }
-func (s subFS) ReadLink(name string) (string, error)   { return s.host.ReadLink(path.Join(s.dir, name)) }
+
+func (s subFS) ReadLink(name string) (string, error) { return s.host.ReadLink(path.Join(s.dir, name)) }
+
 func (s subFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return s.host.ReadDir(path.Join(s.dir, name))
+}
+
+// hereFS is a here-document under a name of its own, DOCKERFILE<<NAME: findings
+// about it must not be taken for those of a file NAME.
+type hereFS struct {
+	document fs.FS
+	name, as string
+}
+
+func (h hereFS) Open(name string) (fs.File, error) {
+	if name == h.as {
+		name = h.name
+	}
+	return h.document.Open(name)
 }

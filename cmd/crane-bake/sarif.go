@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
 )
@@ -75,7 +76,7 @@ func writeSARIF(w io.Writer, findings []engine.Finding, _ fs.FS) error {
 	rules := engine.Rules()
 	driver := sarifDriver{Name: "crane-bake", InformationURI: projectURL, Version: version(), Rules: make([]sarifRule, len(rules))}
 	for i, r := range rules {
-		driver.Rules[i] = sarifRule{ID: r.ID, ShortDescription: sarifText{r.Summary}, HelpURI: projectURL + "/blob/main/docs/contract.md"}
+		driver.Rules[i] = sarifRule{ID: r.ID, ShortDescription: sarifText{r.Summary}, HelpURI: projectURL + "/blob/main/docs/contract.md#" + strings.ToLower(r.ID)}
 	}
 	results := make([]sarifResult, 0, len(findings))
 	for _, f := range findings {

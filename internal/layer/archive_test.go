@@ -59,8 +59,10 @@ func TestArchive(t *testing.T) {
 		{
 			"symbolic links", "d",
 			[]part{
-				{"a/b/f", 0, 0o644, "1"}, {"a/b/up", tar.TypeSymlink, 0o777, "../../a/b/f"},
-				{"root", tar.TypeSymlink, 0o777, "./a/b/"}, {"a/nowhere", tar.TypeSymlink, 0o777, "later"},
+				{"a/b/f", 0, 0o644, "1"},
+				{"a/b/up", tar.TypeSymlink, 0o777, "../../a/b/f"},
+				{"root", tar.TypeSymlink, 0o777, "./a/b/"},
+				{"a/nowhere", tar.TypeSymlink, 0o777, "later"},
 			},
 			[]layer.Member{
 				dir("d/a"), dir("d/a/b"), reg("d/a/b/f", 0o644, 1),
@@ -73,7 +75,9 @@ func TestArchive(t *testing.T) {
 			"hard links and global headers", "d",
 			[]part{
 				{"pax_global_header", tar.TypeXGlobalHeader, 0, "0123abcd"},
-				{"f", 0, 0o755, "1"}, {"s/l", tar.TypeLink, 0o755, "./f"}, {"m", tar.TypeLink, 0o644, "s/l"},
+				{"f", 0, 0o755, "1"},
+				{"s/l", tar.TypeLink, 0o755, "./f"},
+				{"m", tar.TypeLink, 0o644, "s/l"},
 			},
 			[]layer.Member{
 				reg("d/f", 0o755, 1), dir("d/s"),

@@ -170,8 +170,15 @@ func TestLongerSecondPass(t *testing.T) {
 
 func TestFileEntryMode(t *testing.T) {
 	for _, tt := range []struct{ mode, want fs.FileMode }{
-		{0o600, 0o644}, {0o666, 0o644}, {0o444, 0o644}, {0o000, 0o644}, {0o611, 0o644},
-		{0o700, 0o755}, {0o755, 0o755}, {0o100, 0o755}, {0o755 | fs.ModeSetuid, 0o755},
+		{0o600, 0o644},
+		{0o666, 0o644},
+		{0o444, 0o644},
+		{0o000, 0o644},
+		{0o611, 0o644},
+		{0o700, 0o755},
+		{0o755, 0o755},
+		{0o100, 0o755},
+		{0o755 | fs.ModeSetuid, 0o755},
 	} {
 		fsys := fstest.MapFS{"f": {Mode: tt.mode}}
 		info, err := fs.Stat(fsys, "f")

@@ -25,9 +25,16 @@ func (c chunked) Read(p []byte) (int, error) {
 }
 
 var levels = []layer.Options{
-	{Algorithm: "gzip", Level: 1}, {Algorithm: "gzip", Level: 2}, {Algorithm: "gzip", Level: 3},
-	{Algorithm: "gzip", Level: 5}, {Algorithm: "gzip", Level: 6}, {Algorithm: "gzip", Level: 9},
-	{Algorithm: "zstd", Level: 1}, {Algorithm: "zstd", Level: 3}, {Algorithm: "zstd", Level: 7}, {Algorithm: "zstd", Level: 19},
+	{Algorithm: "gzip", Level: 1},
+	{Algorithm: "gzip", Level: 2},
+	{Algorithm: "gzip", Level: 3},
+	{Algorithm: "gzip", Level: 5},
+	{Algorithm: "gzip", Level: 6},
+	{Algorithm: "gzip", Level: 9},
+	{Algorithm: "zstd", Level: 1},
+	{Algorithm: "zstd", Level: 3},
+	{Algorithm: "zstd", Level: 7},
+	{Algorithm: "zstd", Level: 19},
 	{Algorithm: "none"},
 }
 

@@ -25,8 +25,12 @@ func FuzzArchive(f *testing.F) {
 		nil,
 		{{"d/", tar.TypeDir, 0o755, ""}, {"d/f", 0, 0o755, "content"}, {"d/l", tar.TypeSymlink, 0o777, "../d/f"}},
 		{{"f", 0, 0o644, "x"}, {"h", tar.TypeLink, 0o644, "f"}, {"pax_global_header", tar.TypeXGlobalHeader, 0, "c"}},
-		{{"../f", 0, 0o644, ""}}, {{"/f", 0, 0o644, ""}}, {{"l", tar.TypeSymlink, 0o777, "/etc"}},
-		{{"c", tar.TypeChar, 0o644, ""}}, {{".wh.f", 0, 0o644, ""}}, {{strings.Repeat("ü", 80), 0, 0o644, "1"}},
+		{{"../f", 0, 0o644, ""}},
+		{{"/f", 0, 0o644, ""}},
+		{{"l", tar.TypeSymlink, 0o777, "/etc"}},
+		{{"c", tar.TypeChar, 0o644, ""}},
+		{{".wh.f", 0, 0o644, ""}},
+		{{strings.Repeat("ü", 80), 0, 0o644, "1"}},
 	} {
 		all := archivesOf(f, parts...)
 		for i, kind := range kinds {

@@ -54,11 +54,15 @@ func TestHeaders(t *testing.T) {
 			tar.Header{Typeflag: tar.TypeDir, Name: "a/", Mode: 0o755},
 		},
 		{
-			"symbolic link", layer.Entry{Name: "s", Type: tar.TypeSymlink, Mode: 0o777, Linkname: "../x"}, tar.FormatUSTAR,
+			"symbolic link",
+			layer.Entry{Name: "s", Type: tar.TypeSymlink, Mode: 0o777, Linkname: "../x"},
+			tar.FormatUSTAR,
 			tar.Header{Typeflag: tar.TypeSymlink, Name: "s", Mode: 0o777, Linkname: "../x"},
 		},
 		{
-			"hard link", layer.Entry{Name: "h", Type: tar.TypeLink, Mode: 0o644, Linkname: "a/f"}, tar.FormatUSTAR,
+			"hard link",
+			layer.Entry{Name: "h", Type: tar.TypeLink, Mode: 0o644, Linkname: "a/f"},
+			tar.FormatUSTAR,
 			tar.Header{Typeflag: tar.TypeLink, Name: "h", Mode: 0o644, Linkname: "a/f"},
 		},
 		{
@@ -80,7 +84,9 @@ func TestHeaders(t *testing.T) {
 			tar.Header{Typeflag: tar.TypeReg, Name: "ü", Mode: 0o644, PAXRecords: map[string]string{"path": "ü"}},
 		},
 		{
-			"large uid", layer.Entry{Name: "o", Type: tar.TypeDir, UID: 1 << 24}, tar.FormatPAX,
+			"large uid",
+			layer.Entry{Name: "o", Type: tar.TypeDir, UID: 1 << 24},
+			tar.FormatPAX,
 			tar.Header{Typeflag: tar.TypeDir, Name: "o/", Uid: 1 << 24, PAXRecords: map[string]string{"uid": "16777216"}},
 		},
 	}

@@ -64,16 +64,22 @@ func TestManifest(t *testing.T) {
 		{"long digest of another", wrong, manifest, nil, v1.Descriptor{}, registry.ErrIntegrity},
 		{"long digest of another, stated", "v1", manifest, map[string]string{"Docker-Content-Digest": wrong}, v1.Descriptor{}, registry.ErrIntegrity},
 		{
-			"media type in the header only", "v1", untyped, map[string]string{"Content-Type": string(types.DockerManifestSchema2)},
-			v1.Descriptor{MediaType: types.DockerManifestSchema2, Digest: descriptor(t, registry.Bytes(untyped)).Digest}, nil,
+			"media type in the header only", "v1", untyped,
+			map[string]string{"Content-Type": string(types.DockerManifestSchema2)},
+			v1.Descriptor{MediaType: types.DockerManifestSchema2, Digest: descriptor(t, registry.Bytes(untyped)).Digest},
+			nil,
 		},
 		{
-			"media type in both", "v1", manifest, map[string]string{"Content-Type": "application/json; charset=utf-8"},
-			v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest}, nil,
+			"media type in both", "v1", manifest,
+			map[string]string{"Content-Type": "application/json; charset=utf-8"},
+			v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest},
+			nil,
 		},
 		{
-			"media type with a parameter", "v1", untyped, map[string]string{"Content-Type": string(types.OCIManifestSchema1) + "; charset=utf-8"},
-			v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: descriptor(t, registry.Bytes(untyped)).Digest}, nil,
+			"media type with a parameter", "v1", untyped,
+			map[string]string{"Content-Type": string(types.OCIManifestSchema1) + "; charset=utf-8"},
+			v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: descriptor(t, registry.Bytes(untyped)).Digest},
+			nil,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

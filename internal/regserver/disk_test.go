@@ -60,8 +60,10 @@ func TestDiskKeepsNothingUnused(t *testing.T) {
 	dir := t.TempDir()
 	url, stop := serve(t, regserver.Options{Dir: dir})
 	play(t, url, []step{
-		begin, {name: "mismatch", method: "PUT", path: "@&digest=" + sha("x"), body: data, status: 400},
-		begin, {name: "cancel", method: "DELETE", path: "@", status: 204},
+		begin,
+		{name: "mismatch", method: "PUT", path: "@&digest=" + sha("x"), body: data, status: 400},
+		begin,
+		{name: "cancel", method: "DELETE", path: "@", status: 204},
 		blob("r", data), blob("r", data), blob("other", data),
 	})
 	if diff := cmp.Diff([]string(nil), files(t, dir, "staged")); diff != "" {

@@ -133,7 +133,8 @@ func TestChunkedUpload(t *testing.T) {
 		}},
 		{name: "digest missing", steps: []step{
 			begin, patch("0-9", data, 202, "", "0-9"),
-			{name: "put", method: "PUT", path: "@", status: 400, code: "DIGEST_INVALID"}, finish,
+			{name: "put", method: "PUT", path: "@", status: 400, code: "DIGEST_INVALID"},
+			finish,
 		}},
 		{name: "cancel", steps: []step{
 			begin, patch("0-3", data[:4], 202, "", "0-3"),

@@ -15,16 +15,16 @@ func TestNearest(t *testing.T) {
 	for name, c := range map[string]struct {
 		word, want string
 	}{
-		"missing letter":       {"shemas", "schemas"},
-		"swapped letters":      {"modle", "model"},
-		"singular":             {"schema", "schemas"},
-		"other separators":     {"connect-prefix", "connectPrefix"},
-		"prefix wins":          {"asset", "assets"},
-		"upper case":           {"Kafak", "Kafka"},
-		"lower case":           {"kafak", "kafka"},
-		"too far":              {"attachments", ""},
-		"empty":                {"", ""},
-		"long":                 {strings.Repeat("schemas", 10), ""},
+		"missing letter":   {"shemas", "schemas"},
+		"swapped letters":  {"modle", "model"},
+		"singular":         {"schema", "schemas"},
+		"other separators": {"connect-prefix", "connectPrefix"},
+		"prefix wins":      {"asset", "assets"},
+		"upper case":       {"Kafak", "Kafka"},
+		"lower case":       {"kafak", "kafka"},
+		"too far":          {"attachments", ""},
+		"empty":            {"", ""},
+		"long":             {strings.Repeat("schemas", 10), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := spelling.Nearest(c.word, keys); got != c.want {
