@@ -69,7 +69,9 @@ func (p *publisher) put(ctx context.Context, b *blob) error {
 			continue
 		}
 		follower := *b
-		follower.from = lead.repo
+		if t, ok := t.(*repositoryTarget); !ok || !b.base || b.from == nil || b.from.Name().Name() != t.repo.Name().Name() {
+			follower.from = lead.repo
+		}
 		how, err := p.ask(ctx, t, &follower)
 		if err != nil {
 			return err

@@ -103,7 +103,7 @@ func contentFiles(t testing.TB) fstest.MapFS {
 		"nothing":          {Mode: fs.ModeDir | 0o700},
 		"w.zip":            {Data: zipOf(t, "w/b", "b", "w/a", "aa", "w/link", "->a")},
 		"w.tar.gz":         {Data: gzipOf(t, tarOf(t, "./", "", "x/y", "y", "x/link", "->../top", "top", "t", "none/", ""))},
-		"root.tar":         {Data: tarOf(t, "tmp/scratch/f", "f", "fastscore/", "", "fastscore/f", "f", "usr/local/lib/l", "l")},
+		"root.tar":         {Data: tarOf(t, "tmp/scratch/f", "f", "fastscore/", "", "fastscore/f", "f", "usr/local/scorer/l", "l")},
 	}
 }
 
@@ -142,9 +142,9 @@ func TestContents(t *testing.T) {
 		},
 		{
 			"absolute", func(s *bake.Spec) {
-				s.Assets = []bake.Asset{{Path: "deep/er/a.csv", Dest: "/tmp/a/b.csv"}, {Path: "run.sh", Dest: "/usr/local/bin/"}}
+				s.Assets = []bake.Asset{{Path: "deep/er/a.csv", Dest: "/tmp/a/b.csv"}, {Path: "run.sh", Dest: "/usr/local/scorer/"}}
 			},
-			slices.Concat(model, []string{"755 tmp/a/", "644 tmp/a/b.csv", "755 usr/local/bin/", "755 usr/local/bin/run.sh"}),
+			slices.Concat(model, []string{"755 tmp/a/", "644 tmp/a/b.csv", "755 usr/local/scorer/", "755 usr/local/scorer/run.sh"}),
 		},
 		{
 			"in the root", func(s *bake.Spec) { s.Assets = []bake.Asset{{Path: "run.sh", Dest: "/"}} },
@@ -165,8 +165,8 @@ func TestContents(t *testing.T) {
 			},
 		},
 		{
-			"an empty directory", func(s *bake.Spec) { s.Assets = []bake.Asset{{Path: "nothing", Dest: "/var/log/model"}} },
-			slices.Concat(model, []string{"755 var/log/", "755 var/log/model/"}),
+			"an empty directory", func(s *bake.Spec) { s.Assets = []bake.Asset{{Path: "nothing", Dest: "/opt/cache/model"}} },
+			slices.Concat(model, []string{"755 opt/cache/", "755 opt/cache/model/"}),
 		},
 		{
 			"a directory of the base", func(s *bake.Spec) { s.Assets = []bake.Asset{{Path: "lookup/sub", Dest: "/tmp"}} },
@@ -185,7 +185,7 @@ func TestContents(t *testing.T) {
 		},
 		{
 			"unpacked over the base's directories", func(s *bake.Spec) { s.Unpack = map[string]string{"root.tar": "/"} },
-			slices.Concat(model, []string{"755 tmp/scratch/", "644 tmp/scratch/f", "644 fastscore/f", "755 usr/local/lib/", "644 usr/local/lib/l"}),
+			slices.Concat(model, []string{"755 tmp/scratch/", "644 tmp/scratch/f", "644 fastscore/f", "755 usr/local/scorer/", "644 usr/local/scorer/l"}),
 		},
 		{
 			"two archives in one directory", func(s *bake.Spec) { s.Unpack = map[string]string{"w.zip": "/opt/w", "w.tar.gz": "/opt/w"} },

@@ -5,6 +5,7 @@ package bake
 
 import (
 	"archive/tar"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -19,6 +20,8 @@ import (
 // copied is a Copy with its entries.
 type copied struct {
 	Copy
+	needs   []layer.Entry   // directories to be there before, from the top
+	dir     []layer.Entry   // the last of needs, if the copy is into it
 	entries []layer.Entry   // in order of name; without content for an archive
 	stream  layer.Entries   // of an archive, with content
 	drop    map[string]bool // names that a later copy replaces
@@ -36,19 +39,20 @@ func (l *lister) copies(copies []Copy, bindings engine.Bindings) {
 		}
 		all = append(all, one)
 	}
-	last := map[string]*copied{}
+	there := placement{}
 	for _, c := range all {
-		for _, e := range c.entries {
-			if before := last[e.Name]; before != nil {
-				before.drop[e.Name] = true
-			}
-			last[e.Name] = c
+		if err := there.add(c); err != nil {
+			l.fail(c.Instruction, err)
 		}
 	}
+	l.dirs = there.dirs()
 	roles := rolesOf(bindings)
 	for _, c := range all {
+		if err := c.checkLinks(); err != nil {
+			l.fail(c.Instruction, err)
+		}
 		l.items = append(l.items, c.items(roles)...)
-		for _, e := range c.entries {
+		for _, e := range slices.Concat(c.dir, c.entries) {
 			if c.drop[e.Name] {
 				continue
 			}
@@ -68,10 +72,13 @@ func (l *lister) copy(c Copy) (*copied, error) {
 	}
 	one := &copied{Copy: c, drop: map[string]bool{}}
 	dest := strings.TrimPrefix(path.Clean("/"+c.Dest), "/")
+	if strings.Contains("/"+dest, "/.wh.") {
+		return one, fmt.Errorf("%q: a name in .wh.* would delete files of the base image", c.Dest)
+	}
+	isDir := c.Path == "" || c.Unpack
 	var err error
 	switch {
 	case c.Path == "":
-		one.entries = []layer.Entry{layer.DirEntry(dest)}
 	case c.Unpack:
 		var members []layer.Member
 		members, one.stream, err = layer.Archive(l.ctx, c.FS, c.Path, dest, layer.ArchiveOptions{AsIs: true})
@@ -81,10 +88,25 @@ func (l *lister) copy(c Copy) (*copied, error) {
 		one.stream = one.changed(one.stream)
 	default:
 		one.entries, err = layer.WalkAsIs(c.FS, c.Path, dest, c.Skip)
+		if len(one.entries) > 0 && one.entries[0].Name == dest && one.entries[0].Type == tar.TypeDir {
+			// Its content is copied, not the directory itself.
+			isDir, one.entries = true, one.entries[1:]
+		}
 	}
 	one.entries = slices.DeleteFunc(one.entries, func(e layer.Entry) bool { return e.Type == tar.TypeDir && ofBase(e.Name) })
 	for i := range one.entries {
 		one.change(&one.entries[i])
+	}
+	if !isDir {
+		one.need(path.Dir(dest))
+		return one, err
+	}
+	one.need(dest)
+	if n := len(one.needs); n > 0 && one.needs[n-1].Name == dest {
+		if c.Mode != nil {
+			one.needs[n-1].Mode = *c.Mode
+		}
+		one.dir = one.needs[n-1:]
 	}
 	return one, err
 }
@@ -121,6 +143,7 @@ func (c *copied) items(roles map[string][]File) []*item {
 	if rest.Source == "" {
 		rest.Source = c.Instruction
 	}
+	rest.entries = append(rest.entries, c.dir...)
 	var items []*item
 	for _, e := range c.entries {
 		if c.drop[e.Name] {

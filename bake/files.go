@@ -46,7 +46,7 @@ type item struct {
 	File
 	tree    bool          // a directory or archive: recorded as one
 	entries []layer.Entry // in order of name
-	stream  layer.Entries // of an unpacked archive, instead of entries
+	stream  layer.Entries // of an unpacked archive, after entries
 	members []string      // names of the files and links, without leading slash
 }
 
@@ -56,13 +56,14 @@ type lister struct {
 	fsys     fs.FS
 	dir      string // assets directory
 	items    []*item
-	contents []engine.File // for the check
+	dirs     map[string]layer.Entry // by name; those that are not just 0755 and root's
+	contents []engine.File          // for the check
 	errs     []error
 }
 
-// list returns the items of spec in a fixed order, and what the check is to
-// look at.
-func list(ctx context.Context, spec Spec, bindings engine.Bindings) ([]*item, []engine.File, error) {
+// list finds the items of spec, in a fixed order, and what the check is to look
+// at.
+func list(ctx context.Context, spec Spec, bindings engine.Bindings) (*lister, error) {
 	l := &lister{ctx: ctx, fsys: spec.FS, dir: spec.AssetsDir}
 	if spec.Model != "" {
 		l.bound(RoleModel, "", spec.Model)
@@ -83,7 +84,7 @@ func list(ctx context.Context, spec Spec, bindings engine.Bindings) ([]*item, []
 		l.asset(asset)
 	}
 	l.copies(spec.Copies, bindings)
-	return l.items, l.contents, errors.Join(l.errs...)
+	return l, errors.Join(l.errs...)
 }
 
 func (l *lister) fail(what string, err error) {

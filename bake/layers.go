@@ -39,8 +39,9 @@ type bakedLayer struct {
 	*layer.Layer
 }
 
-// layersOf spreads items over layers.
-func layersOf(items []*item, spec Spec) ([]*bakedLayer, error) {
+// layersOf spreads items over layers. A directory in dirs is as it says there,
+// in whatever layer it is.
+func layersOf(items []*item, dirs map[string]layer.Entry, spec Spec) ([]*bakedLayer, error) {
 	var layers []*bakedLayer
 	shared := &bakedLayer{class: sharedClass}
 	placed := map[string]bool{} // sources of bound files that two roles name
@@ -48,10 +49,11 @@ func layersOf(items []*item, spec Spec) ([]*bakedLayer, error) {
 		l := &bakedLayer{class: class.name}
 		var size int64
 		for _, it := range items {
-			if !slices.Contains(class.roles, it.Role) || placed[it.Path+"\x00"+it.Source] {
+			source := it.Path + "\x00" + it.Source
+			if !slices.Contains(class.roles, it.Role) || placed[source] {
 				continue
 			}
-			placed[it.Path+"\x00"+it.Source] = true
+			placed[source] = !it.tree // two copies of one tree may leave out other parts of it
 			l.items = append(l.items, it)
 			size += it.Size
 		}
@@ -67,7 +69,7 @@ func layersOf(items []*item, spec Spec) ([]*bakedLayer, error) {
 		layers = append(layers, shared)
 	}
 	for _, l := range layers {
-		packed, err := layer.New(entriesOf(l.items), layer.Options{
+		packed, err := layer.New(entriesOf(l.items, dirs), layer.Options{
 			Algorithm: string(spec.Compression.Algorithm),
 			Level:     spec.Compression.Level,
 			ModTime:   spec.Created,
@@ -82,7 +84,7 @@ func layersOf(items []*item, spec Spec) ([]*bakedLayer, error) {
 
 // entriesOf is the content of a layer: single files and directories sorted by
 // name, with every directory above them, then the unpacked archives.
-func entriesOf(items []*item) layer.Entries {
+func entriesOf(items []*item, dirs map[string]layer.Entry) layer.Entries {
 	byName := map[string]layer.Entry{}
 	var streams []layer.Entries
 	for _, it := range items {
@@ -102,27 +104,29 @@ func entriesOf(items []*item) layer.Entries {
 	slices.SortFunc(plain, func(a, b layer.Entry) int { return strings.Compare(a.Name, b.Name) })
 
 	return func(yield func(layer.Entry, error) bool) {
-		dirs := map[string]bool{}
-		once := func(e layer.Entry) bool {
-			if e.Type == tar.TypeDir {
-				if dirs[e.Name] || ofBase(e.Name) {
-					return false
+		made := map[string]bool{}
+		// put yields e unless it is a directory that is there already.
+		put := func(e layer.Entry, err error) bool {
+			if err == nil && e.Type == tar.TypeDir {
+				if made[e.Name] || ofBase(e.Name) {
+					return true
 				}
-				dirs[e.Name] = true
+				made[e.Name] = true
+				if d, ok := dirs[e.Name]; ok {
+					e = d
+				}
 			}
-			return true
+			return yield(e, err) && err == nil
 		}
 		for _, e := range plain {
-			if once(e) && !yield(e, nil) {
+			if !put(e, nil) {
 				return
 			}
 		}
 		for _, s := range streams {
 			for e, err := range s {
-				if err != nil || once(e) {
-					if !yield(e, err) || err != nil {
-						return
-					}
+				if !put(e, err) {
+					return
 				}
 			}
 		}

@@ -31,7 +31,10 @@ func writeLayout(t testing.TB, dir string, img v1.Image, tag string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := path.AppendImage(img, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": tag})); err != nil {
+	err = path.AppendImage(img,
+		layout.WithPlatform(v1.Platform{OS: "linux", Architecture: "amd64"}),
+		layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": tag, "com.example": "x"}))
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -181,6 +184,14 @@ func TestFiles(t *testing.T) {
 				}
 				for _, tag := range tags[1:] {
 					compareImages(t, first, written(t, tag), strings.HasPrefix(tag, "docker-archive"))
+				}
+				index := must[v1.ImageIndex](t)(layout.ImageIndexFromPath(filepath.Join(dir, "new", "layout")))
+				want := []v1.Descriptor{{
+					MediaType: report.MediaType, Digest: report.Digest, Size: report.Size,
+					Annotations: map[string]string{"org.opencontainers.image.ref.name": "v1"},
+				}}
+				if diff := cmp.Diff(want, indexManifest(t, index).Manifests); diff != "" {
+					t.Errorf("index.json (-want +got):\n%s", diff)
 				}
 				// A base in a file has no name, and no name of a file is told.
 				name, wantName := recordOf(t, first).Base.Name, ""

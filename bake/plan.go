@@ -61,13 +61,13 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 	if verbatim := contractEnv(spec.Env); len(verbatim) > 0 {
 		p.bindings, _ = engine.Decode(append(p.own.Env(), verbatim...)) // the check says what is wrong
 	}
-	items, contents, err := list(ctx, spec, p.bindings)
+	listed, err := list(ctx, spec, p.bindings)
 	if err != nil {
 		return nil, err
 	}
-	p.items = items
-	p.findings = spec.allowed(p.check(contents))
-	if p.layers, err = layersOf(items, spec); err != nil {
+	p.items = listed.items
+	p.findings = spec.allowed(p.check(listed.contents))
+	if p.layers, err = layersOf(listed.items, listed.dirs, spec); err != nil {
 		return nil, err
 	}
 	return p, nil

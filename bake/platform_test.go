@@ -259,6 +259,12 @@ func TestUnusualIndexes(t *testing.T) {
 			index: mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: plain}),
 		},
 		{
+			name: "an attestation without annotations",
+			index: mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: plain},
+				mutate.IndexAddendum{Add: artifact, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}}),
+			notes: 1,
+		},
+		{
 			name: "something that is no image",
 			index: editIndex(t, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: plain}, mutate.IndexAddendum{Add: artifact}),
 				func(_ map[string]any, entries []map[string]any) {
@@ -296,5 +302,27 @@ func TestUnusualIndexes(t *testing.T) {
 				t.Errorf("platform %q", report.Platforms[0].Platform)
 			}
 		})
+	}
+}
+
+// An image that is about another one, such as a signature's, does not make the
+// bake be about that one.
+func TestSubject(t *testing.T) {
+	plain := registrytest.BaseImage(t, registrytest.ImageOptions{})
+	subject := map[string]any{"mediaType": string(manifestOf(t, plain).MediaType), "digest": digestOf(t, plain).String(), "size": 1}
+	about := edit(t, plain, func(_, manifest map[string]any) { manifest["subject"] = subject })
+	index := editIndex(t, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: about}), func(manifest map[string]any, _ []map[string]any) {
+		manifest["subject"] = subject
+	})
+	srv := startWith(t, registrytest.Options{}, plain)
+	srv.Push(t, "team/base:about", about)
+	srv.Push(t, "team/base:index", index)
+	doBake(t, scorer(srv.Host+"/team/base:about", srv.Host+"/team/scorer:1"))
+	if got := manifestOf(t, pullImage(t, srv.Host+"/team/scorer:1")).Subject; got != nil {
+		t.Errorf("the image's subject is %v", got)
+	}
+	doBake(t, scorer(srv.Host+"/team/base:index", srv.Host+"/team/scorer:2"))
+	if got := indexManifest(t, pullIndex(t, srv.Host+"/team/scorer:2")).Subject; got != nil {
+		t.Errorf("the index's subject is %v", got)
 	}
 }

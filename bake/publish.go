@@ -76,7 +76,7 @@ func (p *publisher) fits(img *Image) error {
 	for _, t := range p.targets {
 		f, ok := t.(*fileTarget)
 		if ok && f.first.transport == transportDockerArchive && len(img.base.images) > 1 {
-			return usagef("destination %s holds one platform, the bake has %d: choose one with --platform", t, len(img.base.images))
+			return usagef("destination %s holds one platform, the bake has %d: choose one platform", t, len(img.base.images))
 		}
 	}
 	return nil

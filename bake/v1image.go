@@ -15,34 +15,34 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Image returns the bake as go-containerregistry's v1.Image, to be handed to
+// V1Image returns the bake as go-containerregistry's v1.Image, to be handed to
 // its packages. The base's layers are read where they are, when they are read.
 // It is an error where the bake is an index.
-func (i *Image) Image(ctx context.Context) (v1.Image, error) {
+func (i *Image) V1Image(ctx context.Context) (v1.Image, error) {
 	a, err := i.assemble(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if a.index {
-		return nil, usagef("the bake is an index of %d platforms: use Index, or choose one platform", len(a.images))
+		return nil, usagef("the bake is an index of %d platforms: use V1Index, or choose one platform", len(a.images))
 	}
 	return partial.CompressedToImage(&imageCore{ctx, i, &a.images[0]})
 }
 
-// Index returns the bake as go-containerregistry's v1.ImageIndex. It is an
+// V1Index returns the bake as go-containerregistry's v1.ImageIndex. It is an
 // error where the bake is a single image.
-func (i *Image) Index(ctx context.Context) (v1.ImageIndex, error) {
+func (i *Image) V1Index(ctx context.Context) (v1.ImageIndex, error) {
 	a, err := i.assemble(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !a.index {
-		return nil, usagef("the bake is a single image: use Image")
+		return nil, usagef("the bake is a single image: use V1Image")
 	}
 	return &imageIndex{ctx, i, a}, nil
 }
 
-// IsIndex reports whether the bake is an index, so that Index rather than Image
+// IsIndex reports whether the bake is an index, so that V1Index rather than V1Image
 // returns it.
 func (i *Image) IsIndex() bool { return i.isIndex() }
 

@@ -91,10 +91,10 @@ func checkV1(t *testing.T, img *bake.Image, ref string, want *bake.Report) {
 		t.Errorf("IsIndex is %v, the media type is %s", img.IsIndex(), want.MediaType)
 	}
 	if img.IsIndex() {
-		if _, err := img.Image(t.Context()); !errors.Is(err, bake.ErrUsage) {
+		if _, err := img.V1Image(t.Context()); !errors.Is(err, bake.ErrUsage) {
 			t.Errorf("Image of an index: %v", err)
 		}
-		index, err := img.Index(t.Context())
+		index, err := img.V1Index(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,10 +107,10 @@ func checkV1(t *testing.T, img *bake.Image, ref string, want *bake.Report) {
 		}
 		pullIndex(t, ref)
 	} else {
-		if _, err := img.Index(t.Context()); !errors.Is(err, bake.ErrUsage) {
+		if _, err := img.V1Index(t.Context()); !errors.Is(err, bake.ErrUsage) {
 			t.Errorf("Index of an image: %v", err)
 		}
-		one, err := img.Image(t.Context())
+		one, err := img.V1Image(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

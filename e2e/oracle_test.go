@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -94,32 +95,59 @@ func compared(t testing.TB, img v1.Image) map[string]any {
 }
 
 // buildahBuild builds the example's Dockerfile on base and pushes the result.
-// Nothing in it runs, so that chroot isolation needs no rights.
 func buildahBuild(t testing.TB, format, base, dst string) {
 	t.Helper()
+	b := newBuildah(t)
+	source := copyScorer(t, t.TempDir()) // with the modes that a bake gives to files, whatever the checkout's are
+	output(t, b.build(t, base, filepath.Join(source, "Dockerfile"), "oracle", "--format", format))
+	b.run(t, "push", "--tls-verify=false", "--signature-policy", b.policy, "oracle", "docker://"+dst)
+}
+
+// A buildah is buildah with a store of its own. Nothing in the tests'
+// Dockerfiles runs, so that chroot isolation needs no rights.
+type buildah struct{ dir, policy string }
+
+func newBuildah(t testing.TB) buildah {
+	t.Helper()
 	dir := t.TempDir()
-	t.Cleanup(func() { makeRemovable(t, dir) }) // buildah's store has directories that are read-only
-	source := copyScorer(t, dir)                // with the modes that a bake gives to files, whatever the checkout's are
-	policy := filepath.Join(dir, "policy.json")
-	if err := os.WriteFile(policy, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o644); err != nil {
+	t.Cleanup(func() { makeRemovable(t, dir) }) // the store has directories that are read-only
+	b := buildah{dir, filepath.Join(dir, "policy.json")}
+	if err := os.WriteFile(b.policy, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	buildah := func(args ...string) {
-		store := []string{
-			"--storage-driver", "vfs",
-			"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "runroot"),
-		}
-		if os.Geteuid() != 0 {
-			// The base's layers are pushed as they came, whoever owns their files
-			// here meanwhile.
-			store = append(store, "--storage-opt", "vfs.ignore_chown_errors=true")
-		}
-		output(t, withHome(t, command(t, peer(t, "buildah"), append(store, args...)...)))
+	return b
+}
+
+// run runs buildah, which must succeed.
+func (b buildah) run(t testing.TB, args ...string) {
+	t.Helper()
+	output(t, b.command(t, args...))
+}
+
+func (b buildah) command(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	store := []string{
+		"--storage-driver", "vfs",
+		"--root", filepath.Join(b.dir, "root"), "--runroot", filepath.Join(b.dir, "runroot"),
 	}
-	buildah("bud", "--isolation", "chroot", "--tls-verify=false", "--signature-policy", policy,
-		"--format", format, "--identity-label=false", // its own version, as a label
-		"--build-arg", "BASE="+base, "--tag", "oracle", "--file", filepath.Join(source, "Dockerfile"), source)
-	buildah("push", "--tls-verify=false", "--signature-policy", policy, "oracle", "docker://"+dst)
+	if os.Geteuid() != 0 {
+		// The base's layers are pushed as they came, whoever owns their files
+		// here meanwhile.
+		store = append(store, "--storage-opt", "vfs.ignore_chown_errors=true")
+	}
+	return withHome(t, command(t, peer(t, "buildah"), append(store, args...)...))
+}
+
+// build builds the Dockerfile file, with its directory as context, on base
+// instead of the image that it names.
+func (b buildah) build(t testing.TB, base, file, tag string, flags ...string) *exec.Cmd {
+	t.Helper()
+	args := append([]string{
+		"bud", "--quiet", "--isolation", "chroot", "--tls-verify=false", "--signature-policy", b.policy,
+		"--identity-label=false", // its own version, as a label
+		"--from", base, "--tag", tag, "--file", file,
+	}, flags...)
+	return b.command(t, append(args, filepath.Dir(file))...)
 }
 
 func makeRemovable(t testing.TB, dir string) {

@@ -38,8 +38,11 @@ type baseConfigs func(ctx context.Context, image string, platforms []string) (*d
 // loadDockerfile reads the bake that a Dockerfile describes.
 func (f *specFlags) loadDockerfile(ctx context.Context, host *hostFS, file string, bases baseConfigs) ([]namedSpec, error) {
 	text, err := os.ReadFile(file)
+	if pe, ok := err.(*fs.PathError); ok {
+		return nil, fmt.Errorf("%s: %w", file, pe.Err) // without the name of the system call
+	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the Dockerfile: %w", err)
+		return nil, err
 	}
 	parsed, err := dockerfile.Parse(text, file)
 	if err != nil {

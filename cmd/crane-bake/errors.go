@@ -40,7 +40,9 @@ func exitCode(ctx context.Context, err error) int {
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.Is(err, bake.ErrUsage), errors.As(err, &file):
+	case errors.Is(err, bake.ErrUsage):
+		return exitUsage
+	case errors.As(err, &file) && !errors.Is(err, fs.ErrNotExist): // a Dockerfile's source may be missing
 		return exitUsage
 	case errors.As(err, &check):
 		return exitFindings

@@ -12,12 +12,14 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 )
 
 // WalkAsIs lists the file or directory tree root of fsys as entries at dest
 // like Walk, but keeps modes, and symbolic links as links; root itself may be a
 // link, and is followed. Names in fsys for which skip is true are left out, and
-// so is what they hold. A nil skip is true for none.
+// so is what they hold. A nil skip is true for none. Like Walk, it refuses
+// names that would delete files of lower layers.
 func WalkAsIs(fsys fs.FS, root, dest string, skip func(name string) bool) ([]Entry, error) {
 	w := &keeper{fsys: fsys, skip: skip}
 	info, err := fs.Stat(fsys, root)
@@ -40,6 +42,10 @@ type keeper struct {
 }
 
 func (w *keeper) keep(file, dest string, info fs.FileInfo) {
+	if strings.HasPrefix(path.Base(dest), whiteoutPrefix) {
+		w.errs = append(w.errs, fmt.Errorf("%q: a name in %s* would delete files of the base image", file, whiteoutPrefix))
+		return
+	}
 	e := Entry{Name: dest, Mode: keptMode(info.Mode())}
 	switch mode := info.Mode(); {
 	case mode.IsRegular():

@@ -203,7 +203,7 @@ type DockerImage struct {
 
 func dockerManifest(image Image, tags []string) ([]byte, error) {
 	if len(image.Manifests) != 1 {
-		return nil, errors.New("a docker-archive holds one platform; choose it with --platform")
+		return nil, errors.New("a docker-archive holds one platform; choose one")
 	}
 	m := image.Manifests[0]
 	entry := DockerImage{Config: blobName(m.Config.Digest), RepoTags: tags}

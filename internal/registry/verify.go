@@ -51,14 +51,18 @@ func (v *verifier) Read(p []byte) (int, error) {
 	if v.n > v.desc.Size {
 		return n, fmt.Errorf("blob %s: %w: more than its %d bytes", v.desc.Digest, ErrIntegrity, v.desc.Size)
 	}
+	if v.n == v.desc.Size && (n > 0 || err == io.EOF) {
+		// Before the last byte is handed out: a reader that has them all, such
+		// as the registry at the other end of a copy, would complain first.
+		if got := hex.EncodeToString(v.hash.Sum(nil)); got != v.desc.Digest.Hex {
+			return 0, fmt.Errorf("blob %s: %w: got %s", v.desc.Digest, ErrIntegrity, got)
+		}
+	}
 	if err != io.EOF {
 		return n, err
 	}
 	if v.n < v.desc.Size {
 		return n, fmt.Errorf("blob %s: %w: %d of its %d bytes", v.desc.Digest, ErrIntegrity, v.n, v.desc.Size)
-	}
-	if got := hex.EncodeToString(v.hash.Sum(nil)); got != v.desc.Digest.Hex {
-		return n, fmt.Errorf("blob %s: %w: got %s", v.desc.Digest, ErrIntegrity, got)
 	}
 	return n, io.EOF
 }

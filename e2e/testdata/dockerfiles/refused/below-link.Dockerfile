@@ -1,0 +1,3 @@
+FROM fastscore/engine:1.10
+COPY links /assets
+COPY f /assets/dir/f

@@ -1,0 +1,3 @@
+FROM fastscore/engine:1.10
+COPY tree /assets
+COPY flat /assets

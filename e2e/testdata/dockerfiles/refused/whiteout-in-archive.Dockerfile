@@ -1,0 +1,2 @@
+FROM fastscore/engine:1.10
+ADD whiteouts.tar /assets/
