@@ -48,7 +48,7 @@ func (p *page) say(err error, f Finding) {
 	line, column := 0, 0
 	if e, ok := err.(*jsonpos.SyntaxError); ok {
 		line, column = e.Line, e.Column
-		f.Message += ": " + e.Message
+		f.Message += printable(": " + e.Message)
 	}
 	p.onLine(line, column, f)
 }
