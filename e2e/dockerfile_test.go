@@ -4,6 +4,7 @@
 package e2e_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,7 +90,7 @@ func compare(t testing.TB, buildah, bake map[string]string, known map[string]dif
 	for name := range known {
 		names[name] = true
 	}
-	for name := range names {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		want := difference{buildah: buildah[name], bake: buildah[name]}
 		if d, ok := known[name]; ok {
 			want = d

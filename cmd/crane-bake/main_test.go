@@ -39,6 +39,9 @@
 //	files IMAGE [PLATFORM]       print the layers and what is in them
 //	content IMAGE PATH           print a file of the image
 //	layer IMAGE N VAR            set VAR to the hex digest of the Nth layer
+//
+//	findings FILE                print the findings in a check's JSON, a line each
+//	sarif FILE                   the same of its SARIF
 package main
 
 import (
@@ -107,6 +110,8 @@ func TestScript(t *testing.T) {
 			"content":   printContent,
 			"layer":     setLayer,
 			"damage":    damage,
+			"findings":  printFindingsOf,
+			"sarif":     printSARIF,
 		},
 	})
 }
@@ -161,7 +166,7 @@ func exitCodeIs(ts *testscript.TestScript, neg bool, args []string) {
 var (
 	errorLine = regexp.MustCompile(`^crane-bake: \S`)
 	hintLine  = regexp.MustCompile(`^  \S`)
-	inFile    = regexp.MustCompile(`^crane-bake: [^ ]+\.yaml(:\d+)*: `)
+	inFile    = regexp.MustCompile(`^crane-bake: [^ ]*(\.yaml|Dockerfile)(:\d+)*: `)
 )
 
 func fails(ts *testscript.TestScript, neg bool, args []string) {
