@@ -77,35 +77,43 @@ func TestPlacement(t *testing.T) {
 		want   map[string]string
 	}{
 		{
-			"a directory that is made belongs to the copy's owner", []bake.Copy{owned(copyOf("f", "/opt/x/y/f"), 7)},
+			"a directory that is made belongs to the copy's owner",
+			[]bake.Copy{owned(copyOf("f", "/opt/x/y/f"), 7)},
 			map[string]string{"opt/x/": "755 7:7", "opt/x/y/": "755 7:7", "opt/x/y/f": "644 7:7"},
 		},
 		{
-			"the content of a directory is copied, not itself", []bake.Copy{copyOf("tree", "/opt/x")},
+			"the content of a directory is copied, not itself",
+			[]bake.Copy{copyOf("tree", "/opt/x")},
 			map[string]string{"opt/x/": "755 0:0", "opt/x/a": "600 0:0", "opt/x/b": "600 0:0", "opt/x/sub/": "750 0:0"},
 		},
 		{
-			"a directory that is there stays", []bake.Copy{owned(bake.Copy{Dest: "/opt/x"}, 7), copyOf("flat", "/opt/x")},
+			"a directory that is there stays",
+			[]bake.Copy{owned(bake.Copy{Dest: "/opt/x"}, 7), copyOf("flat", "/opt/x")},
 			map[string]string{"opt/x/": "755 7:7", "opt/x/sub": "644 0:0"},
 		},
 		{
-			"a directory in a directory replaces", []bake.Copy{owned(copyOf("tree", "/opt/x"), 7), unpacked},
+			"a directory in a directory replaces",
+			[]bake.Copy{owned(copyOf("tree", "/opt/x"), 7), unpacked},
 			map[string]string{"opt/x/": "755 7:7", "opt/x/a": "600 7:7", "opt/x/b": "600 7:7", "opt/x/sub/": "600 0:0", "opt/x/sub/c": "600 0:0"},
 		},
 		{
-			"a file below an archive's directory", []bake.Copy{unpacked, owned(copyOf("f", "/opt/x/sub/f"), 7)},
+			"a file below an archive's directory",
+			[]bake.Copy{unpacked, owned(copyOf("f", "/opt/x/sub/f"), 7)},
 			map[string]string{"opt/x/": "755 0:0", "opt/x/sub/": "600 0:0", "opt/x/sub/c": "600 0:0", "opt/x/sub/f": "644 7:7"},
 		},
 		{
-			"a part of a tree again", []bake.Copy{owned(copyOf("tree", "/opt/x"), 7), without},
+			"a part of a tree again",
+			[]bake.Copy{owned(copyOf("tree", "/opt/x"), 7), without},
 			map[string]string{"opt/x/": "755 7:7", "opt/x/a": "600 7:7", "opt/x/b": "600 0:0", "opt/x/sub/": "750 0:0"},
 		},
 		{
-			"layers of several classes", []bake.Copy{owned(copyOf("tree", "/opt/x"), 7), copyOf("m.py3", "/opt/x/model.py3")},
+			"layers of several classes",
+			[]bake.Copy{owned(copyOf("tree", "/opt/x"), 7), copyOf("m.py3", "/opt/x/model.py3")},
 			map[string]string{"opt/x/": "755 7:7", "opt/x/a": "600 7:7", "opt/x/b": "600 7:7", "opt/x/sub/": "750 7:7", "opt/x/model.py3": "644 0:0"},
 		},
 		{
-			"directories of the operating system", []bake.Copy{owned(copyOf("f", "/usr/lib/x/f"), 7)},
+			"directories of the operating system",
+			[]bake.Copy{owned(copyOf("f", "/usr/lib/x/f"), 7)},
 			map[string]string{"usr/lib/": "755 0:0", "usr/lib/x/": "755 0:0", "usr/lib/x/f": "644 7:7"},
 		},
 	} {

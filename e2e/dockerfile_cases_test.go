@@ -49,8 +49,10 @@ var dockerfiles = []dockerfile{
 		},
 		files: map[string]difference{
 			"/assets/kept/top": {"-rwxr-xr-x 0:0 4 bytes f7de29", "urwxr-xr-x 0:0 4 bytes f7de29", setuidStays},
-			"/assets/chmod/tree": {"drwxr-xr-x 0:0", "drwxr-x--- 0:0",
-				"Docker gives --chmod to the directory that a tree is copied into, where it makes it (prepareTargetDir of fsutil, copy/copy.go)"},
+			"/assets/chmod/tree": {
+				"drwxr-xr-x 0:0", "drwxr-x--- 0:0",
+				"Docker gives --chmod to the directory that a tree is copied into, where it makes it (prepareTargetDir of fsutil, copy/copy.go)",
+			},
 		},
 	},
 	{name: "ignored"},
@@ -86,8 +88,10 @@ var dockerfiles = []dockerfile{
 	{
 		name: "shell",
 		config: map[string]difference{
-			"Cmd": {`["/bin/sh","-c","/engine   | tee \"the log\""]`, `["/bin/bash","-eu","-c","/engine   | tee \"the log\""]`,
-				"buildah heeds SHELL in images with Docker's media types alone; Docker in all (withShell of BuildKit, dockerfile2llb/convert.go)"},
+			"Cmd": {
+				`["/bin/sh","-c","/engine   | tee \"the log\""]`, `["/bin/bash","-eu","-c","/engine   | tee \"the log\""]`,
+				"buildah heeds SHELL in images with Docker's media types alone; Docker in all (withShell of BuildKit, dockerfile2llb/convert.go)",
+			},
 		},
 	},
 	{name: "names", prepare: names, files: map[string]difference{
@@ -100,8 +104,10 @@ var dockerfiles = []dockerfile{
 			"/srv/data":      {"drwx------ 1000:1000", "drwxr-xr-x 0:0", unseen},
 			"/srv/data/kept": {"drwxrwx--- 1000:1000", "drwxr-xr-x 0:0", unseen},
 			"/opt/engine":    {"drwxr-x--- 1000:1000", "drwxr-xr-x 0:0", unseen},
-			"/tmp": {"drwxr-xr-x 0:0", "dtrwxrwxrwx 0:0",
-				"a directory that every engine has stays as it is, even where a tree that is copied over it says otherwise"},
+			"/tmp": {
+				"drwxr-xr-x 0:0", "dtrwxrwxrwx 0:0",
+				"a directory that every engine has stays as it is, even where a tree that is copied over it says otherwise",
+			},
 		},
 	},
 	{
@@ -122,8 +128,11 @@ var dockerfiles = []dockerfile{
 		chmod(t, dir, 0o700, "a/sub")
 		chmod(t, dir, 0o705, "b/sub")
 		write(t, dir, "c.tar.gz", zipped(t, archive(t, []tar.Header{
-			{Typeflag: tar.TypeDir, Name: "sub", Mode: 0o711}, {Name: "two", Mode: 0o600}, {Name: "sub/three", Mode: 0o600},
-			{Typeflag: tar.TypeDir, Name: "archived/dir", Mode: 0o710}, {Name: "archived/dir/two", Mode: 0o600},
+			{Typeflag: tar.TypeDir, Name: "sub", Mode: 0o711},
+			{Name: "two", Mode: 0o600},
+			{Name: "sub/three", Mode: 0o600},
+			{Typeflag: tar.TypeDir, Name: "archived/dir", Mode: 0o710},
+			{Name: "archived/dir/two", Mode: 0o600},
 		})))
 	}},
 }
