@@ -36,7 +36,8 @@ var cuts = []cut{
 	{name: "after", fault: registrytest.Fault{After: true}},
 	{name: "within the request", fault: registrytest.Fault{CutRequest: 100}},
 	{name: "late in a streamed request", fault: registrytest.Fault{CutRequest: 1 << 19}, method: http.MethodPatch},
-	{name: "within the response", fault: registrytest.Fault{CutResponse: 100}},
+	// Only what is read has a response that is long enough.
+	{name: "within the response", fault: registrytest.Fault{CutResponse: 100}, method: http.MethodGet},
 }
 
 // stages are the bakes whose connections are cut.

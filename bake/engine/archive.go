@@ -69,14 +69,17 @@ func (a *archive) tarGz(r io.Reader, size int64) error {
 		return err
 	}
 	limit := min(maxUnpacked, max(freeUnpacked, size*maxRatio))
-	t := tar.NewReader(&budget{z, limit})
+	all := &budget{z, limit}
+	t := tar.NewReader(all)
 	for count := 0; ; count++ {
 		h, err := t.Next()
 		switch {
 		case errors.Is(err, io.EOF) && count == 0:
 			return &wrongKind{"gzip data without a tar inside", "a compressed tar"}
 		case errors.Is(err, io.EOF):
-			return nil
+			// Only the end of the gzip data has their checksum.
+			_, err := io.Copy(io.Discard, all)
+			return err
 		case errors.Is(err, tar.ErrHeader) && count == 0:
 			return &wrongKind{"gzip data without a tar inside", "a compressed tar"}
 		case err != nil && !errors.Is(err, tar.ErrInsecurePath):

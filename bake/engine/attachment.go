@@ -49,7 +49,7 @@ func checkAttachmentFile(p *page, name string, f *File) *archive {
 	}
 	r, err := f.Open()
 	if err != nil {
-		p.add(a02.says("the attachment cannot be read: %v", err).hint("check the file and its permissions"))
+		p.add(a02.says("the attachment cannot be read: %v", cause(err)).hint("check the file and its permissions"))
 		return a
 	}
 	if kind == "zip" {

@@ -4,8 +4,10 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -188,7 +190,7 @@ func (c *checker) load(at part) *loaded {
 	default:
 		content, err := readAll(f)
 		if err != nil {
-			l.add(at.role.says("cannot be read: %v", err).hint("check the file and its permissions"))
+			l.add(at.role.says("cannot be read: %v", cause(err)).hint("check the file and its permissions"))
 			return l
 		}
 		l.content, l.read = content, true
@@ -201,6 +203,15 @@ func (c *checker) finish(l *loaded) {
 	c.found = append(c.found, l.findings()...)
 	l.found = nil
 	l.count = make(map[string]int)
+}
+
+// cause is err without the system call and the name, which a finding has.
+func cause(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
 }
 
 func readAll(f *File) ([]byte, error) {

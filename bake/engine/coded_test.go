@@ -172,6 +172,7 @@ func attachmentCases(t *testing.T, ok member, module string) []ruleCase {
 		{"A-02", "text", "error weights.zip the attachment is no archive", bakery{"weights.zip": "just text"}.check, true},
 		{"A-02", "tar", "error weights.tgz the attachment is no archive, not gzip data", bakery{"weights.tgz": "text"}.check, true},
 		{"A-02", "truncated", "error weights.tgz the attachment is damaged or truncated", bakery{"weights.tgz": tgz(t, ok)[:60]}.check, true},
+		{"A-02", "wrong_checksum", "error weights.tgz the attachment is damaged or truncated: gzip: invalid checksum", bakery{"weights.tgz": wrongChecksum(tgz(t, ok))}.check, true},
 		{"A-02", "truncated_zip", "error weights.zip the attachment is damaged or truncated", bakery{"weights.zip": zipped(t, ok)[:60]}.check, true},
 		{"A-02", "gzip_of_text", "error weights.tgz the attachment is gzip data without a tar inside", bakery{"weights.tgz": gzipped(t, strings.Repeat("text ", 300))}.check, true},
 		{"A-02", "good", "none", bakery{"weights.zip": zipped(t, ok)}.check, true},
@@ -231,4 +232,12 @@ func bomb(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return gzipped(t, header.String()) + strings.Repeat(gzipped(t, strings.Repeat("\x00", 1<<20)), size>>20)
+}
+
+// wrongChecksum changes the last but one field of gzip data (RFC 1952, 2.3.1),
+// which stands behind everything that a tar has.
+func wrongChecksum(data string) string {
+	changed := []byte(data)
+	changed[len(changed)-8] ^= 1
+	return string(changed)
 }
