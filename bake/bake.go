@@ -65,14 +65,14 @@ func (p *Plan) Bake(ctx context.Context, remote *Remote, opts Options) (*Report,
 		}
 	}
 	remote = remote.orDefault()
-	open := func(ctx context.Context, pub *publisher) (*Image, error) {
-		base, err := openBase(ctx, p.spec.Base, remote, p.platforms, func(images int) { pub.reserve(ctx, images) })
+	openBase := func(ctx context.Context, pub *publisher) (*Image, error) {
+		base, err := open(ctx, "base", p.spec.Base, remote, p.platforms, func(images int) { pub.reserve(ctx, images) })
 		if err != nil {
 			return nil, err
 		}
 		return Build(base, p)
 	}
-	report, img, err := publish(ctx, p, open, remote, p.spec.Tags, opts.Progress)
+	report, img, err := publish(ctx, p.layers, openBase, remote, p.spec.Tags, opts.Progress)
 	if img != nil {
 		img.base.Close()
 	}
@@ -90,16 +90,16 @@ type PublishOptions struct {
 // manifests are everywhere before the first tag moves. A nil remote is
 // anonymous.
 func Publish(ctx context.Context, img *Image, remote *Remote, opts PublishOptions, tags ...string) (*Report, error) {
-	open := func(ctx context.Context, pub *publisher) (*Image, error) {
+	openBase := func(ctx context.Context, pub *publisher) (*Image, error) {
 		pub.reserve(ctx, len(img.base.images))
 		return img, nil
 	}
-	report, _, err := publish(ctx, img.plan, open, remote.orDefault(), tags, opts.Progress)
+	report, _, err := publish(ctx, img.changes.bakedLayers(), openBase, remote.orDefault(), tags, opts.Progress)
 	return report, err
 }
 
-// publish moves the layers of plan while open finds the base, then the rest.
-func publish(ctx context.Context, plan *Plan, open func(context.Context, *publisher) (*Image, error), remote *Remote, tags []string, progress func(Event)) (*Report, *Image, error) {
+// publish moves layers while openBase finds the base, then the rest.
+func publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Context, *publisher) (*Image, error), remote *Remote, tags []string, progress func(Event)) (*Report, *Image, error) {
 	pub, err := newPublisher(remote, tags, progress)
 	if err != nil {
 		return nil, nil, err
@@ -112,11 +112,11 @@ func publish(ctx context.Context, plan *Plan, open func(context.Context, *publis
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(layersDone)
-		return pub.layers(gctx, plan.layers)
+		return pub.layers(gctx, layers)
 	})
 	g.Go(func() error {
 		var err error
-		if img, err = open(gctx, pub); err != nil {
+		if img, err = openBase(gctx, pub); err != nil {
 			return err
 		}
 		for _, t := range pub.targets {

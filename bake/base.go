@@ -21,13 +21,16 @@ import (
 // A Base is an image that was found and whose manifests and configs were read:
 // a few kilobytes. Its layers stay where they are.
 type Base struct {
-	name     string // fully qualified; empty for a file
-	location Location
-	desc     v1.Descriptor // of what the location names
-	index    []byte        // raw, of a multi-platform base; else nil
-	images   []*baseImage
-	notes    []string
-	source   imageSource
+	side        string // for errors: "base docker.io/fastscore/engine:latest"
+	name        string // fully qualified; empty for a file
+	location    Location
+	desc        v1.Descriptor     // of what the location names
+	index       []byte            // raw, of a multi-platform base; else nil
+	of          *v1.Descriptor    // the index that the images are of; nil without
+	annotations map[string]string // of that index
+	images      []*baseImage
+	notes       []string
+	source      imageSource
 
 	// expect is told how many images will be read, as soon as that is known.
 	expect func(images int)
@@ -59,22 +62,23 @@ type imageSource interface {
 // multi-platform image it reads the platforms that satisfy one of platforms,
 // or all without any. Everything read is verified against its digest.
 func Open(ctx context.Context, ref string, remote *Remote, platforms ...v1.Platform) (*Base, error) {
-	return openBase(ctx, ref, remote.orDefault(), platforms, func(int) {})
+	return open(ctx, "base", ref, remote.orDefault(), platforms, func(int) {})
 }
 
-func openBase(ctx context.Context, ref string, remote *Remote, platforms []v1.Platform, expect func(images int)) (*Base, error) {
+// open is Open for an image that is called what in errors.
+func open(ctx context.Context, what, ref string, remote *Remote, platforms []v1.Platform, expect func(images int)) (*Base, error) {
 	loc, err := ParseLocation(ref, remote.insecure)
 	if err != nil {
 		return nil, err
 	}
-	b := &Base{location: loc, expect: expect}
+	b := &Base{side: what + " " + loc.String(), location: loc, expect: expect}
 	if b.source, err = openSource(ctx, loc, remote); err == nil {
 		if err = b.read(ctx, platforms); err != nil {
 			b.source.Close()
 		}
 	}
 	if err != nil {
-		return nil, &sideError{"base " + loc.String(), err}
+		return nil, &sideError{b.side, err}
 	}
 	return b, nil
 }
@@ -114,7 +118,7 @@ func openSource(ctx context.Context, loc Location, remote *Remote) (imageSource,
 func (b *Base) read(ctx context.Context, platforms []v1.Platform) error {
 	ref := b.location.tag
 	if b.location.registry() {
-		b.name = b.location.String()
+		b.name = b.location.name()
 		ref = b.location.ref.Identifier()
 	}
 	desc, raw, err := b.source.manifest(ctx, ref)
@@ -124,7 +128,7 @@ func (b *Base) read(ctx context.Context, platforms []v1.Platform) error {
 	b.desc = desc
 	switch {
 	case desc.MediaType.IsIndex():
-		b.index = raw
+		b.index, b.of = raw, &desc
 		return b.readIndex(ctx, raw, platforms)
 	case desc.MediaType.IsImage():
 		b.expect(1)
@@ -148,6 +152,7 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 	if err := json.Unmarshal(raw, &index); err != nil {
 		return fmt.Errorf("reading its index: %w", err)
 	}
+	b.annotations = index.Annotations
 	var raws struct {
 		Manifests []object `json:"manifests"`
 	}

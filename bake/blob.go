@@ -25,6 +25,7 @@ type blob struct {
 	base    bool // of the base image, rather than of the bake
 	content registry.Content
 	from    *registry.Repository // where it can be mounted from, or nil
+	held    map[target]bool      // the targets that are known to have it
 }
 
 // sidedReader says on which side an error of reading arose.
@@ -45,52 +46,91 @@ func (r *sidedReader) Read(p []byte) (int, error) {
 // mount it get it in one pass; further repositories of a registry mount it from
 // the first.
 func (p *publisher) put(ctx context.Context, b *blob) error {
-	var lack []target
+	var leads, followers []target
 	for _, t := range p.targets {
-		if t.lead() != nil {
-			continue
-		}
-		how, err := p.ask(ctx, t, b)
-		switch {
-		case err != nil:
-			return err
-		case how == "":
-			lack = append(lack, t)
-		default:
-			p.settled(t, b, how)
+		if t.lead() == nil {
+			leads = append(leads, t)
+		} else {
+			followers = append(followers, t)
 		}
 	}
-	if err := p.send(ctx, lack, b); err != nil {
+	if err := p.deliver(ctx, leads, b); err != nil {
 		return err
 	}
-	for _, t := range p.targets {
-		lead := t.lead()
-		if lead == nil {
-			continue
-		}
+	for _, t := range followers {
 		follower := *b
-		if t, ok := t.(*repositoryTarget); !ok || !b.base || b.from == nil || b.from.Name().Name() != t.repo.Name().Name() {
-			follower.from = lead.repo
+		if !b.base || b.from == nil || b.from.Name().Name() != t.repository().Name().Name() {
+			follower.from = t.lead().repo
 		}
-		how, err := p.ask(ctx, t, &follower)
-		if err != nil {
-			return err
-		}
-		if how != "" {
-			p.settled(t, &follower, how)
-		} else if err := p.send(ctx, []target{t}, &follower); err != nil {
+		if err := p.deliver(ctx, []target{t}, &follower); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// deliver gets the blob to targets no two of which are in one registry. While
+// another call sends the same blob to one of the registries, it waits, and
+// then asks again.
+func (p *publisher) deliver(ctx context.Context, targets []target, b *blob) error {
+	ledger := p.remote.ledger
+	asked := map[target]int{} // how many holders its registry had
+	news := func(t target) bool {
+		n, ok := asked[t]
+		repo := t.repository()
+		return !ok || repo != nil && b.known && ledger.count(repo.Name().RegistryStr(), b.desc.Digest) > n
+	}
+	for {
+		var lack []target
+		var registries []string
+		for _, t := range targets {
+			if repo := t.repository(); repo != nil {
+				registries = append(registries, repo.Name().RegistryStr())
+			}
+			if !news(t) {
+				lack = append(lack, t)
+				continue
+			}
+			asked[t] = 0
+			if repo := t.repository(); repo != nil && b.known {
+				asked[t] = ledger.count(repo.Name().RegistryStr(), b.desc.Digest)
+			}
+			how, err := p.ask(ctx, t, b)
+			switch {
+			case err != nil:
+				return err
+			case how == "":
+				lack = append(lack, t)
+			default:
+				p.settled(t, b, how)
+			}
+		}
+		if len(lack) == 0 || !b.known {
+			return p.send(ctx, lack, b)
+		}
+		release, err := ledger.board(ctx, registries, b.desc.Digest)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(lack, news) {
+			err := p.send(ctx, lack, b)
+			release()
+			return err
+		}
+		release()
+		targets = lack
+	}
+}
+
 // ask finds out whether t gets the blob without its bytes; "" is no.
 func (p *publisher) ask(ctx context.Context, t target, b *blob) (Means, error) {
-	if err := acquire(ctx, p.asking); err != nil {
+	if b.held[t] {
+		return Reused, nil
+	}
+	if err := acquire(ctx, p.remote.asking); err != nil {
 		return "", err
 	}
-	defer release(p.asking)
+	defer release(p.remote.asking)
 	return t.has(ctx, b)
 }
 
@@ -120,10 +160,10 @@ func (p *publisher) send(ctx context.Context, targets []target, b *blob) error {
 		}
 		defer release(p.archives)
 	}
-	if err := acquire(ctx, p.moving); err != nil {
+	if err := acquire(ctx, p.remote.moving); err != nil {
 		return err
 	}
-	defer release(p.moving)
+	defer release(p.remote.moving)
 	means := Uploaded
 	if b.base {
 		means = Copied
@@ -158,6 +198,9 @@ func joinDistinct(errs []error) error {
 
 // settled counts a blob that t has got.
 func (p *publisher) settled(t target, b *blob, how Means) {
+	if repo := t.repository(); repo != nil {
+		p.remote.ledger.add(repo.Name(), b.desc.Digest)
+	}
 	p.mu.Lock()
 	p.transfer.add(how, b.desc.Size)
 	p.mu.Unlock()

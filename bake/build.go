@@ -18,12 +18,13 @@ const (
 	baseDigestAnnotation = "org.opencontainers.image.base.digest"
 )
 
-// An Image is a plan on a base: one image, or an index with an image for each
+// An Image is a bake on a base: one image, or an index with an image for each
 // platform. Its layers' digests are settled by the first pass over their
 // files, which is that of Publish unless something asks for a digest before.
 type Image struct {
-	plan *Plan
-	base *Base
+	base    *Base
+	changes changes
+	single  bool // one image, although the base is an index
 
 	once      sync.Once
 	assembled *assembled
@@ -41,6 +42,7 @@ type assembled struct {
 // assembledImage is one platform's image.
 type assembledImage struct {
 	base     *baseImage
+	patch    patch
 	desc     v1.Descriptor
 	raw      []byte
 	config   []byte
@@ -49,29 +51,33 @@ type assembledImage struct {
 
 // Build puts plan on base, or on those of its platforms that plan chooses. It
 // reads and writes nothing; the error is a CheckError where the bake cannot be
-// expressed at all, and ErrNotFound where the base lacks a platform.
+// expressed at all, and ErrNotFound where the base lacks a platform. Where base
+// is a baked image itself, the result is the plan on the engine image below, by
+// the image's record: bakes replace each other and never stack.
 func Build(base *Base, plan *Plan) (*Image, error) {
 	if err := plan.possible(); err != nil {
 		return nil, err
 	}
-	chosen := *base
-	if err := chosen.chosen(plan.platforms); err != nil {
-		return nil, &sideError{"base " + base.location.String(), err}
+	below, _, err := base.unbaked()
+	if err != nil {
+		return nil, &sideError{base.side, err}
 	}
-	return &Image{plan: plan, base: &chosen}, nil
+	chosen := *below
+	if err := chosen.chosen(plan.platforms); err != nil {
+		return nil, &sideError{base.side, err}
+	}
+	return &Image{base: &chosen, changes: plan, single: len(chosen.images) == 1 && len(plan.platforms) > 0}, nil
 }
 
 // isIndex reports whether the result is an index: where the base is one, unless
 // a single platform of it was chosen.
-func (i *Image) isIndex() bool {
-	return i.base.index != nil && (len(i.base.images) > 1 || len(i.plan.platforms) == 0)
-}
+func (i *Image) isIndex() bool { return i.base.index != nil && !i.single }
 
 // assemble makes the manifests, after a pass over every layer that had none.
 func (i *Image) assemble(ctx context.Context) (*assembled, error) {
-	for _, l := range i.plan.layers {
+	for _, l := range i.changes.bakedLayers() {
 		if err := l.Resolve(ctx); err != nil {
-			return nil, fmt.Errorf("layer %s: %w", l.class, err)
+			return nil, err
 		}
 	}
 	i.once.Do(func() { i.assembled, i.err = i.assembleResolved() })
@@ -100,22 +106,7 @@ func (i *Image) assembleResolved() (*assembled, error) {
 // toOCI reports whether an image of media type t becomes an OCI image as a
 // whole.
 func (i *Image) toOCI(t types.MediaType) bool {
-	docker := t == types.DockerManifestSchema2 || t == types.DockerManifestList
-	return docker && i.plan.needsOCI() != ""
-}
-
-// needsOCI is the reason why the bake cannot have Docker's media types, or "".
-func (p *Plan) needsOCI() string {
-	switch {
-	case p.spec.Compression.Algorithm == Zstd:
-		return "Docker's have no zstd"
-	case len(p.spec.Annotations) > 0:
-		return "Docker's have no annotations"
-	case p.toLayout:
-		// Skopeo, Podman and Buildah find nothing else in a layout.
-		return "an OCI image layout holds OCI images"
-	}
-	return ""
+	return isDocker(t) && i.changes.needsOCI() != ""
 }
 
 // describe makes a descriptor of the base one of other content. What else it
@@ -130,29 +121,4 @@ func (o object) describe(desc v1.Descriptor) error {
 		return err
 	}
 	return o.set("size", desc.Size)
-}
-
-// record is the bake's record for one platform; the config's own changes are
-// added when it is made.
-func (i *Image) record(base *baseImage) Record {
-	spec := i.plan.spec
-	r := Record{
-		Version: recordVersion,
-		Base: RecordedBase{
-			Name:      i.base.name,
-			Digest:    base.desc.Digest,
-			MediaType: base.desc.MediaType,
-			Layers:    len(base.manifest.Layers),
-			History:   len(base.config.history),
-			ChainID:   base.config.chainID(),
-		},
-		Assets:      recordedFiles(i.plan.items, i.plan.layers),
-		AssetsDir:   spec.AssetsDir,
-		Compression: spec.Compression.String(),
-		LayerMode:   spec.Layers,
-	}
-	for _, l := range i.plan.layers {
-		r.Layers = append(r.Layers, l.class)
-	}
-	return r
 }

@@ -90,10 +90,10 @@ func parseConfig(raw []byte) (*baseConfig, error) {
 	return c, c.config.get("Labels", &c.labels)
 }
 
-// chainID identifies the stack of the base's layers.
-func (c *baseConfig) chainID() string {
-	ids := make([]digest.Digest, len(c.diffIDs))
-	for i, d := range c.diffIDs {
+// chainID identifies a stack of layers.
+func chainID(diffIDs []v1.Hash) string {
+	ids := make([]digest.Digest, len(diffIDs))
+	for i, d := range diffIDs {
 		ids[i] = digest.Digest(d.String())
 	}
 	return identity.ChainID(ids).String()
@@ -109,17 +109,25 @@ func value(env []string, key string) (string, bool) {
 	return "", false
 }
 
+// envMap is an environment by name; of repetitions the last one wins.
+func envMap(env []string) map[string]string {
+	m := map[string]string{}
+	for _, e := range env {
+		k, v, _ := strings.Cut(e, "=")
+		m[k] = v
+	}
+	return m
+}
+
 // setEnv puts every KEY=VALUE of changes into env: in place of the first entry
 // of that key, whose repetitions go, or at the end.
 func setEnv(env, changes []string) ([]string, RecordedChange) {
-	record := RecordedChange{Replaced: map[string]string{}}
+	var record RecordedChange
+	was := envMap(env)
 	out := slices.Clone(env)
 	for _, change := range changes {
 		key, _, _ := strings.Cut(change, "=")
-		record.Set = append(record.Set, key)
-		if old, ok := value(env, key); ok {
-			record.Replaced[key] = old
-		}
+		record.note(key, was)
 		placed := false
 		out = slices.DeleteFunc(out, func(e string) bool {
 			k, _, _ := strings.Cut(e, "=")
@@ -137,55 +145,68 @@ func setEnv(env, changes []string) ([]string, RecordedChange) {
 	return out, record
 }
 
-// bakedConfig is the config of one platform's image: the base's with the
-// bake's environment, labels, layers and history.
-func (p *Plan) bakedConfig(base *baseConfig, record Record) ([]byte, error) {
+// unsetEnv is env without what setEnv put there.
+func unsetEnv(env []string, change RecordedChange) []string {
+	var out []string
+	for _, e := range env {
+		key, _, _ := strings.Cut(e, "=")
+		old, replaced := change.Replaced[key]
+		switch {
+		case replaced:
+			out = append(out, key+"="+old)
+		case !slices.Contains(change.Set, key):
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// configOn is the config of the patched image: base's with the patch's
+// environment, labels, layers and history. The record gets what that replaces.
+func (pt patch) configOn(base *baseConfig, record *Record) ([]byte, error) {
 	out := maps.Clone(base.raw)
 	config := maps.Clone(base.config)
 
-	var err error
-	env, change := setEnv(base.env, p.envFor(base))
+	prefix, _ := value(base.env, "CONNECT_PREFIX")
+	changed := pt.envOn(prefix)
+	env, change := setEnv(base.env, changed)
 	record.Env = change
-	if p.spec.Created.IsZero() {
-		record.Created = ""
-	} else {
-		record.Created = base.created
+	created := base.created
+	if !pt.created.IsZero() {
+		record.Created = &base.created
+		created = pt.created.UTC().Format(time.RFC3339)
 	}
-	labels := maps.Clone(base.labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	record.Labels.Replaced = map[string]string{}
-	for _, k := range slices.Sorted(maps.Keys(p.spec.Labels)) {
-		if old, ok := labels[k]; ok {
-			record.Labels.Replaced[k] = old
+	var labels map[string]string
+	labels, record.Labels = changeMap(base.labels, pt.labels)
+	if old, nested := base.labels[RecordLabel]; nested {
+		// The base was built upon an image that was baked.
+		record.Labels.Replaced = maps.Clone(record.Labels.Replaced)
+		if record.Labels.Replaced == nil {
+			record.Labels.Replaced = map[string]string{}
 		}
-		record.Labels.Set = append(record.Labels.Set, k)
-		labels[k] = p.spec.Labels[k]
+		record.Labels.Replaced[RecordLabel] = old
 	}
-	record.Settings, err = p.spec.Settings.apply(config)
-	if err != nil {
+	var err error
+	if record.Settings, err = pt.settings.apply(config); err != nil {
 		return nil, err
 	}
-	text, err := record.encode()
-	if err != nil {
+	if labels[RecordLabel], err = record.encode(); err != nil {
 		return nil, err
 	}
-	labels[RecordLabel] = text
-
 	diffIDs := slices.Clone(base.diffIDs)
-	for _, l := range p.layers {
+	for _, l := range pt.layers {
 		d, err := l.DiffID()
 		if err != nil {
 			return nil, err
 		}
 		diffIDs = append(diffIDs, d)
 	}
-	created := base.created
-	if !p.spec.Created.IsZero() {
-		created = p.spec.Created.UTC().Format(time.RFC3339)
+	if created != "" {
+		if err := out.set("created", created); err != nil {
+			return nil, err
+		}
 	}
-	sets := []struct {
+	for _, s := range []struct {
 		in  object
 		key string
 		v   any
@@ -193,28 +214,12 @@ func (p *Plan) bakedConfig(base *baseConfig, record Record) ([]byte, error) {
 		{config, "Env", env},
 		{config, "Labels", labels},
 		{out, "rootfs", v1.RootFS{Type: "layers", DiffIDs: diffIDs}},
-		{out, "history", append(slices.Clone(base.history), p.history(base, created)...)},
-	}
-	if created != "" {
-		sets = append(sets, struct {
-			in  object
-			key string
-			v   any
-		}{out, "created", created})
-	}
-	for _, s := range sets {
+		{out, "history", append(slices.Clone(base.history), pt.historyOn(created, changed)...)},
+		{out, "config", config},
+	} {
 		if err := s.in.set(s.key, s.v); err != nil {
 			return nil, err
 		}
 	}
-	if err := out.set("config", config); err != nil {
-		return nil, err
-	}
 	return marshal(out)
-}
-
-// envFor is the bake's environment on this base.
-func (p *Plan) envFor(base *baseConfig) []string {
-	prefix, _ := value(base.env, "CONNECT_PREFIX")
-	return p.envOn(prefix)
 }

@@ -151,12 +151,12 @@ func TestGoldenDigest(t *testing.T) {
 		change func(*bake.Spec)
 		want   string
 	}{
-		{"gzip", base, func(*bake.Spec) {}, "sha256:e90d0c972f678e3cb82e9bff1da5986c0f956ab4340f024b51b35ec0826aa1b8"},
-		{"zstd", base, func(s *bake.Spec) { s.Compression.Algorithm = bake.Zstd }, "sha256:8600f788063f74cea47bef5747ab59d626d9d45c2c0d47ad0aa636f8b2f82bc4"},
-		{"none", base, func(s *bake.Spec) { s.Compression.Algorithm = bake.None }, "sha256:191d8638ac8ffce61040490366b5c5ec4806916140e1cfd747690e16b3b56829"},
-		{"a layer a class", base, func(s *bake.Spec) { s.Layers = bake.LayersClass }, "sha256:670bd95ee2d62eb1c9be3f3b9d1f8d8bf690972a7c7d3619e1be5bf0002b892d"},
-		{"created", base, func(s *bake.Spec) { s.Created = time.Unix(1700000000, 0) }, "sha256:76d28e1bbde244428dc53faf7be539a4a314d7a2e5d11bba325bfc89d5459eb7"},
-		{"index", index, func(*bake.Spec) {}, "sha256:511e50988f476f0312a882d3544c66daedc2151f58178fd45e279905e4a52a2b"},
+		{"gzip", base, func(*bake.Spec) {}, "sha256:3b6ce8cf0fd0867a6aa15655d71a980509acd8543be2953ea5d0b19ed1578a64"},
+		{"zstd", base, func(s *bake.Spec) { s.Compression.Algorithm = bake.Zstd }, "sha256:50353edc140778f51d8661154f1c683ab37222f7d4e3b6b17dbe9ca0f43687a5"},
+		{"none", base, func(s *bake.Spec) { s.Compression.Algorithm = bake.None }, "sha256:2731303b756b4448e0990634499a00ea9707f5be59cefa64b8b8458821c698c5"},
+		{"a layer a class", base, func(s *bake.Spec) { s.Layers = bake.LayersClass }, "sha256:7e3964c3af4e9b3f48f0c79123f67a3a871631df7df8b40cac155896ecf791aa"},
+		{"created", base, func(s *bake.Spec) { s.Created = time.Unix(1700000000, 0) }, "sha256:d8dd7666f6d0e4b0bd2795e713162511536091175e2e0e8437bde41fae667d00"},
+		{"index", index, func(*bake.Spec) {}, "sha256:3befb1c0b6074017539b2b5ef40b91a4ae252f4e9380184f653f4c375647f775"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			spec := fixedSpec(t, tc.base)

@@ -16,5 +16,5 @@ func Rebaked(ctx context.Context, plan *Plan, base []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return plan.bakedConfig(config, Record{Version: recordVersion})
+	return plan.patch(nil).configOn(config, &Record{Version: recordVersion})
 }

@@ -52,6 +52,8 @@ func (t *fileTarget) tags() []string {
 
 func (t *fileTarget) String() string { return t.first.transport + ":" + t.first.path }
 
+func (t *fileTarget) repository() *registry.Repository { return nil }
+
 func (t *fileTarget) lead() *repositoryTarget { return nil }
 
 func (t *fileTarget) abort() { t.writer.Abort() }

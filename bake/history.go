@@ -6,6 +6,7 @@ package bake
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,32 +20,34 @@ type historyEntry struct {
 // namedInHistory is how many assets a history entry names.
 const namedInHistory = 8
 
-// history is the bake's entries: one a layer that names its assets, and one
+// historyOn is the patch's entries: one a layer that names its assets, and one
 // for the environment.
-func (p *Plan) history(base *baseConfig, created string) []json.RawMessage {
-	var entries []historyEntry
-	for _, l := range p.layers {
-		var paths []string
-		for i, it := range l.items {
-			if i == namedInHistory {
-				paths = append(paths, fmt.Sprintf("and %d more", len(l.items)-i))
-				break
+func (pt patch) historyOn(created string, env []string) []json.RawMessage {
+	entries := pt.history
+	if entries == nil {
+		for _, l := range pt.layers {
+			entries = append(entries, historyEntry{Created: created, CreatedBy: l.createdBy})
+		}
+		if len(env) > 0 {
+			var keys []string
+			for _, e := range env {
+				k, _, _ := strings.Cut(e, "=")
+				keys = append(keys, k)
 			}
-			paths = append(paths, it.Path)
+			entries = append(entries, historyEntry{Created: created, CreatedBy: "crane-bake: environment: " + strings.Join(keys, " "), EmptyLayer: true})
 		}
-		entries = append(entries, historyEntry{Created: created, CreatedBy: "crane-bake: " + l.class + ": " + strings.Join(paths, " ")})
-	}
-	if env := p.envFor(base); len(env) > 0 {
-		var keys []string
-		for _, e := range env {
-			k, _, _ := strings.Cut(e, "=")
-			keys = append(keys, k)
-		}
-		entries = append(entries, historyEntry{Created: created, CreatedBy: "crane-bake: environment: " + strings.Join(keys, " "), EmptyLayer: true})
 	}
 	raw := make([]json.RawMessage, len(entries))
 	for i, e := range entries {
 		raw[i], _ = marshal(e) // strings and a bool always encode
 	}
 	return raw
+}
+
+// createdBy is the history of a layer of the class with files at paths.
+func createdBy(class string, paths []string) string {
+	if n := len(paths) - namedInHistory; n > 0 {
+		paths = append(slices.Clone(paths[:namedInHistory]), fmt.Sprintf("and %d more", n))
+	}
+	return "crane-bake: " + class + ": " + strings.Join(paths, " ")
 }

@@ -18,7 +18,7 @@ func (i *Image) assembleIndex(images []assembledImage) (v1.Descriptor, []byte, e
 	if err := json.Unmarshal(i.base.index, &out); err != nil {
 		return v1.Descriptor{}, nil, err
 	}
-	mediaType := i.base.desc.MediaType
+	mediaType := i.base.of.MediaType
 	if i.toOCI(mediaType) {
 		mediaType = types.OCIImageIndex
 	}
@@ -29,12 +29,9 @@ func (i *Image) assembleIndex(images []assembledImage) (v1.Descriptor, []byte, e
 			return v1.Descriptor{}, nil, err
 		}
 	}
-	var annotations map[string]string
-	if err := out.get("annotations", &annotations); err != nil {
-		return v1.Descriptor{}, nil, err
-	}
+	annotations := i.base.annotations
 	if mediaType == types.OCIImageIndex {
-		annotations = i.annotate(annotations, i.base.desc.Digest)
+		annotations, _ = images[0].patch.annotate(annotations, i.base.name, i.base.of.Digest)
 	}
 	delete(out, "subject")
 	return encodeManifest(out, mediaType, annotations, map[string]any{"manifests": entries})

@@ -5,9 +5,14 @@ package bake
 
 import (
 	"archive/tar"
+	"context"
+	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/crane-bake/crane-bake/internal/layer"
 )
@@ -32,11 +37,68 @@ var classes = []struct {
 // sharedClass is the name of a layer that several classes share.
 const sharedClass = "files"
 
-// bakedLayer is a layer of the bake, the same for every platform.
+// bakedLayer is a layer that a bake adds: one that is made of files, or one
+// that was found in an image.
 type bakedLayer struct {
-	class string
-	items []*item
-	*layer.Layer
+	class     string
+	createdBy string // its history
+	items     []*item
+	made      *layer.Layer
+	found     *foundLayer
+}
+
+// foundLayer is a layer that is somewhere already.
+type foundLayer struct {
+	desc   v1.Descriptor
+	diffID v1.Hash
+	from   *Base
+}
+
+// Resolve settles the layer's digest.
+func (l *bakedLayer) Resolve(ctx context.Context) error {
+	if l.found != nil {
+		return nil
+	}
+	if err := l.made.Resolve(ctx); err != nil {
+		return fmt.Errorf("layer %s: %w", l.class, err)
+	}
+	return nil
+}
+
+// open opens the compressed layer.
+func (l *bakedLayer) open(ctx context.Context) (io.ReadCloser, error) {
+	if l.found != nil {
+		return l.found.from.source.blob(ctx, l.found.desc)
+	}
+	return l.made.Open(ctx)
+}
+
+// DiffID is the digest of the uncompressed layer, which must be resolved.
+func (l *bakedLayer) DiffID() (v1.Hash, error) {
+	if l.found != nil {
+		return l.found.diffID, nil
+	}
+	return l.made.DiffID()
+}
+
+// descriptor describes the layer, which must be resolved, in OCI's or Docker's
+// words.
+func (l *bakedLayer) descriptor(oci bool) (v1.Descriptor, error) {
+	if l.found != nil {
+		desc := l.found.desc
+		desc.MediaType = layerType(desc.MediaType, oci)
+		return desc, nil
+	}
+	t, err := l.made.MediaType()
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	digest, err := l.made.Digest()
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	size, err := l.made.Size()
+	return v1.Descriptor{MediaType: layerType(t, oci), Digest: digest, Size: size}, err
 }
 
 // layersOf spreads items over layers. A directory in dirs is as it says there,
@@ -69,7 +131,13 @@ func layersOf(items []*item, dirs map[string]layer.Entry, spec Spec) ([]*bakedLa
 		layers = append(layers, shared)
 	}
 	for _, l := range layers {
-		packed, err := layer.New(entriesOf(l.items, dirs), layer.Options{
+		var paths []string
+		for _, it := range l.items {
+			paths = append(paths, it.Path)
+		}
+		l.createdBy = createdBy(l.class, paths)
+		var err error
+		l.made, err = layer.New(entriesOf(l.items, dirs), layer.Options{
 			Algorithm: string(spec.Compression.Algorithm),
 			Level:     spec.Compression.Level,
 			ModTime:   spec.Created,
@@ -77,7 +145,6 @@ func layersOf(items []*item, dirs map[string]layer.Entry, spec Spec) ([]*bakedLa
 		if err != nil {
 			return nil, usagef("%v", err)
 		}
-		l.Layer = packed
 	}
 	return layers, nil
 }

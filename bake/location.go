@@ -4,6 +4,7 @@
 package bake
 
 import (
+	"path"
 	"regexp"
 	"strings"
 
@@ -23,6 +24,7 @@ const (
 type Location struct {
 	transport string
 	ref       name.Reference // of a registry
+	refTag    string         // that ref, a digest, was given with: REPO:TAG@DIGEST
 	path      string         // of a file or directory
 	tag       string         // of a file or directory; of a docker-archive REPO:TAG
 }
@@ -61,7 +63,17 @@ func parseRegistry(s string, insecure bool) (Location, error) {
 	if tag, ok := ref.(name.Tag); ok && !validTag.MatchString(tag.TagStr()) {
 		return Location{}, usagef("image %q: a tag has up to 128 letters, digits, _ . and -, and starts with none of the last two", s)
 	}
-	return Location{transport: transportRegistry, ref: ref}, nil
+	loc := Location{transport: transportRegistry, ref: ref}
+	if tagged, _, ok := strings.Cut(s, "@"); ok {
+		// The digest decides what is read; the tag is for people.
+		if _, tag, ok := strings.Cut(path.Base(tagged), ":"); ok {
+			if !validTag.MatchString(tag) {
+				return Location{}, usagef("image %q: %q is no tag", s, tag)
+			}
+			loc.refTag = tag
+		}
+	}
+	return loc, nil
 }
 
 // The distribution spec's grammars of a tag and of a repository's name;
@@ -73,11 +85,11 @@ var (
 )
 
 func parseFile(transport, s string) (Location, error) {
-	path, tag, _ := strings.Cut(s, ":")
-	if path == "" {
+	file, tag, _ := strings.Cut(s, ":")
+	if file == "" {
 		return Location{}, usagef("image %q: no path after the transport", transport+":"+s)
 	}
-	l := Location{transport: transport, path: path, tag: tag}
+	l := Location{transport: transport, path: file, tag: tag}
 	if transport == transportDockerArchive && tag != "" {
 		// docker load wants REPO:TAG, and skopeo writes it in full.
 		ref, err := name.NewTag(tag)
@@ -91,13 +103,25 @@ func parseFile(transport, s string) (Location, error) {
 
 // String is the location in the form that ParseLocation reads.
 func (l Location) String() string {
+	if l.refTag != "" {
+		return l.name() + "@" + l.ref.Identifier()
+	}
 	if l.ref != nil {
-		return familiar(l.ref.Name())
+		return l.name()
 	}
 	if l.tag == "" {
 		return l.transport + ":" + l.path
 	}
 	return l.transport + ":" + l.path + ":" + l.tag
+}
+
+// name is the fully qualified name of an image in a registry, with its tag
+// where it has one, else with its digest.
+func (l Location) name() string {
+	if l.refTag != "" {
+		return familiar(l.ref.Context().Name()) + ":" + l.refTag
+	}
+	return familiar(l.ref.Name())
 }
 
 // withDigest names the image at l by its digest.

@@ -27,7 +27,7 @@ func TestParseLocation(t *testing.T) {
 		{"127.0.0.1:5000/scorer:v1", "127.0.0.1:5000/scorer:v1"},
 		{"[::1]:5000/scorer:v1", "[::1]:5000/scorer:v1"},
 		{"example.com/a@" + someDigest, "example.com/a@" + someDigest},
-		{"example.com/a:v1@" + someDigest, "example.com/a@" + someDigest},
+		{"example.com/a:v1@" + someDigest, "example.com/a:v1@" + someDigest},
 		{"oci:dir", "oci:dir"},
 		{"oci:/a/b:v1", "oci:/a/b:v1"},
 		{"oci:dir:a:b", "oci:dir:a:b"},

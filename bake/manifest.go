@@ -6,26 +6,36 @@ package bake
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
+// assembleImage is base with its patch.
 func (i *Image) assembleImage(base *baseImage) (assembledImage, error) {
-	img := assembledImage{base: base}
+	pt := i.changes.patch(base)
+	img := assembledImage{base: base, patch: pt}
+	record := pt.record(i.base, base)
 	mediaType := base.desc.MediaType
 	convert := i.toOCI(mediaType)
 	if convert {
 		mediaType = types.OCIManifestSchema1
 	}
 	oci := mediaType == types.OCIManifestSchema1
-
-	config, err := i.plan.bakedConfig(base.config, i.record(base))
-	if err != nil {
+	annotations := base.manifest.Annotations
+	if oci {
+		annotations, record.Annotations = pt.annotate(annotations, i.base.name, base.desc.Digest)
+	}
+	if of := i.base.of; of != nil {
+		record.Base.Index = &RecordedIndex{Digest: of.Digest, MediaType: of.MediaType}
+		if oci {
+			_, record.Base.Index.Annotations = pt.annotate(i.base.annotations, i.base.name, of.Digest)
+		}
+	}
+	var err error
+	if img.config, err = pt.configOn(base.config, &record); err != nil {
 		return img, err
 	}
-	img.config = config
 	configType := base.manifest.Config.MediaType
 	if convert {
 		configType = types.OCIConfigJSON
@@ -37,7 +47,7 @@ func (i *Image) assembleImage(base *baseImage) (assembledImage, error) {
 	if err := out.get("config", &configDesc); err != nil {
 		return img, err
 	}
-	configDigest, configSize, err := v1.SHA256(bytes.NewReader(config))
+	configDigest, configSize, err := v1.SHA256(bytes.NewReader(img.config))
 	if err != nil {
 		return img, err
 	}
@@ -48,12 +58,21 @@ func (i *Image) assembleImage(base *baseImage) (assembledImage, error) {
 	if err := out.get("layers", &layers); err != nil {
 		return img, err
 	}
-	if layers, err = i.layerDescriptors(layers, oci, convert); err != nil {
-		return img, err
+	if convert {
+		if layers, err = retyped(layers, true); err != nil {
+			return img, err
+		}
 	}
-	annotations := maps.Clone(base.manifest.Annotations)
-	if oci {
-		annotations = i.annotate(annotations, base.desc.Digest)
+	for _, l := range pt.layers {
+		desc, err := l.descriptor(oci)
+		if err != nil {
+			return img, err
+		}
+		raw, err := marshal(desc)
+		if err != nil {
+			return img, err
+		}
+		layers = append(layers, raw)
 	}
 	// The base may be about another image; the bake is not.
 	delete(out, "subject")
@@ -70,6 +89,8 @@ func encodeManifest(out object, mediaType types.MediaType, annotations map[strin
 	members["mediaType"] = mediaType
 	if len(annotations) > 0 {
 		members["annotations"] = annotations
+	} else {
+		delete(out, "annotations")
 	}
 	for k, v := range members {
 		if err := out.set(k, v); err != nil {
@@ -91,80 +112,39 @@ var ociTypes = map[types.MediaType]types.MediaType{
 	types.DockerForeignLayer:      types.OCIRestrictedLayer,
 }
 
-// layerDescriptors appends the bake's layers to the base's, whose descriptors
-// stay as they are unless the whole image becomes an OCI image.
-func (i *Image) layerDescriptors(base []json.RawMessage, oci, convert bool) ([]json.RawMessage, error) {
-	layers := make([]json.RawMessage, 0, len(base)+len(i.plan.layers))
-	for _, raw := range base {
-		if convert {
-			d := object{}
-			if err := json.Unmarshal(raw, &d); err != nil {
-				return nil, err
-			}
-			var t types.MediaType
-			if err := d.get("mediaType", &t); err != nil {
-				return nil, err
-			}
-			if to, ok := ociTypes[t]; ok {
-				if err := d.set("mediaType", to); err != nil {
-					return nil, err
-				}
-			}
-			var err error
-			if raw, err = marshal(d); err != nil {
-				return nil, err
-			}
+// layerType is a layer's media type t in OCI's or Docker's words.
+func layerType(t types.MediaType, oci bool) types.MediaType {
+	for docker, name := range ociTypes {
+		switch {
+		case oci && t == docker:
+			return name
+		case !oci && t == name:
+			return docker
 		}
-		layers = append(layers, raw)
 	}
-	for _, l := range i.plan.layers {
-		d, err := l.descriptor(oci)
-		if err != nil {
-			return nil, err
-		}
-		raw, err := marshal(d)
-		if err != nil {
-			return nil, err
-		}
-		layers = append(layers, raw)
-	}
-	return layers, nil
+	return t
 }
 
-// descriptor describes the layer, which must be resolved, in OCI's or Docker's
-// words.
-func (l *bakedLayer) descriptor(oci bool) (v1.Descriptor, error) {
-	t, err := l.MediaType()
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	if !oci {
-		for docker, name := range ociTypes {
-			if name == t {
-				t = docker
-			}
+// retyped is the descriptors of layers with media types in OCI's or Docker's
+// words, and all else as it was.
+func retyped(layers []json.RawMessage, oci bool) ([]json.RawMessage, error) {
+	out := make([]json.RawMessage, len(layers))
+	for i, raw := range layers {
+		d := object{}
+		if err := json.Unmarshal(raw, &d); err != nil {
+			return nil, err
+		}
+		var t types.MediaType
+		if err := d.get("mediaType", &t); err != nil {
+			return nil, err
+		}
+		if err := d.set("mediaType", layerType(t, oci)); err != nil {
+			return nil, err
+		}
+		var err error
+		if out[i], err = marshal(d); err != nil {
+			return nil, err
 		}
 	}
-	digest, err := l.Digest()
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	size, err := l.Size()
-	return v1.Descriptor{MediaType: t, Digest: digest, Size: size}, err
-}
-
-// annotate adds the base's name and digest and the Spec's own annotations.
-func (i *Image) annotate(annotations map[string]string, base v1.Hash) map[string]string {
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	// A base in a file has no name, and the one that it may have inherited is
-	// that of its own base.
-	delete(annotations, baseNameAnnotation)
-	if i.base.name != "" {
-		annotations[baseNameAnnotation] = i.base.name
-	}
-	annotations[baseDigestAnnotation] = base.String()
-	maps.Copy(annotations, i.plan.spec.Annotations)
-	return annotations
+	return out, nil
 }

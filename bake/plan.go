@@ -182,22 +182,13 @@ func bindingsOf(spec Spec) engine.Bindings {
 // their order in the image. CONNECT_PREFIX is the default unless the base has
 // its own value.
 func (p *Plan) Env() []string {
-	return p.envOn("")
+	return patch{env: p.env()}.envOn("")
 }
 
-// envOn is the environment on a base whose own CONNECT_PREFIX is prefix: it
-// stays unless the Spec has one.
-func (p *Plan) envOn(prefix string) []string {
-	b := p.own
-	if _, given := p.spec.Env["CONNECT_PREFIX"]; b.ConnectPrefix == "" && !given && prefix == "" {
-		b.ConnectPrefix = DefaultConnectPrefix
-	}
-	env := append(b.Env(), contractEnv(p.spec.Env)...)
-	for _, k := range slices.Sorted(maps.Keys(p.spec.Env)) {
-		if !slices.Contains(contractVariables, k) {
-			env = append(env, k+"="+p.spec.Env[k])
-		}
-	}
+// env is the variables that the Spec sets.
+func (p *Plan) env() map[string]string {
+	env := envMap(p.own.Env())
+	maps.Copy(env, p.spec.Env)
 	return env
 }
 

@@ -20,8 +20,6 @@ type publisher struct {
 	remote   *Remote
 	targets  []target
 	progress func(Event)
-	moving   chan struct{} // one token for each blob whose bytes move
-	asking   chan struct{} // one token for each blob that is mounted or looked for
 	archives chan struct{} // one token for the blob that goes to archives; see send
 	before   int64         // requests of the remote before this publish
 
@@ -40,8 +38,6 @@ func newPublisher(remote *Remote, tags []string, progress func(Event)) (*publish
 	p := &publisher{
 		remote:   remote,
 		progress: progress,
-		moving:   make(chan struct{}, remote.jobs),
-		asking:   make(chan struct{}, maxAsking),
 		archives: make(chan struct{}, 1),
 		before:   remote.client.Requests(),
 	}
@@ -89,7 +85,7 @@ func (p *publisher) layers(ctx context.Context, layers []*bakedLayer) error {
 		g.Go(func() error {
 			b, err := p.layerBlob(ctx, l)
 			if err != nil {
-				return fmt.Errorf("layer %s: %w", l.class, err)
+				return err
 			}
 			return p.put(ctx, b)
 		})
@@ -103,6 +99,10 @@ func (p *publisher) layers(ctx context.Context, layers []*bakedLayer) error {
 const resolveFirst = 1 << 20
 
 func (p *publisher) layerBlob(ctx context.Context, l *bakedLayer) (*blob, error) {
+	name := "layer " + l.class
+	if l.found != nil {
+		return l.found.from.blob(name, l.found.desc), nil
+	}
 	var size int64
 	for _, it := range l.items {
 		size += it.Size
@@ -112,16 +112,16 @@ func (p *publisher) layerBlob(ctx context.Context, l *bakedLayer) (*blob, error)
 			return nil, err
 		}
 	}
-	b := &blob{name: "layer " + l.class}
+	b := &blob{name: name}
 	describe := func() (v1.Descriptor, bool) {
-		if !l.Resolved() {
+		if !l.made.Resolved() {
 			return v1.Descriptor{}, false
 		}
 		d, err := l.descriptor(true)
 		return d, err == nil
 	}
 	b.desc, b.known = describe()
-	b.content = registry.Content{Open: l.Open, Descriptor: describe}
+	b.content = registry.Content{Open: l.open, Descriptor: describe}
 	return b, nil
 }
 
@@ -136,26 +136,30 @@ func (p *publisher) base(ctx context.Context, base *Base) error {
 				continue
 			}
 			seen[desc.Digest] = true
-			b := &blob{
-				name: fmt.Sprintf("base layer %d/%d", n+1, len(img.manifest.Layers)),
-				desc: desc, known: true, base: true,
-				from: base.source.repository(),
-				content: registry.Content{
-					Open: func(ctx context.Context) (io.ReadCloser, error) {
-						side := "base " + base.location.String()
-						rc, err := base.source.blob(ctx, desc)
-						if err != nil {
-							return nil, &sideError{side, err}
-						}
-						return &sidedReader{rc, side}, nil
-					},
-					Descriptor: func() (v1.Descriptor, bool) { return desc, true },
-				},
-			}
+			b := base.blob(fmt.Sprintf("base layer %d/%d", n+1, len(img.manifest.Layers)), desc)
 			g.Go(func() error { return p.put(ctx, b) })
 		}
 	}
 	return g.Wait()
+}
+
+// blob is a blob of b on its way to somewhere else.
+func (b *Base) blob(name string, desc v1.Descriptor) *blob {
+	return &blob{
+		name: name,
+		desc: desc, known: true, base: true,
+		from: b.source.repository(),
+		content: registry.Content{
+			Open: func(ctx context.Context) (io.ReadCloser, error) {
+				rc, err := b.source.blob(ctx, desc)
+				if err != nil {
+					return nil, &sideError{b.side, err}
+				}
+				return &sidedReader{rc, b.side}, nil
+			},
+			Descriptor: func() (v1.Descriptor, bool) { return desc, true },
+		},
+	}
 }
 
 // configs puts the image configs.

@@ -4,13 +4,9 @@
 package bake
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"io"
+	"maps"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -35,13 +31,15 @@ type Record struct {
 	AssetsDir   string         `json:"assetsDir,omitempty"`
 	Compression string         `json:"compression,omitempty"`
 	LayerMode   LayerMode      `json:"layerMode,omitempty"`
-	Env         RecordedChange `json:"env"`
-	Labels      RecordedChange `json:"labels"`
+	Env         RecordedChange `json:"env,omitzero"`
+	Labels      RecordedChange `json:"labels,omitzero"`
+	Annotations RecordedChange `json:"annotations,omitzero"` // of this platform's manifest
 	// Settings is the base's values of the config members that the bake
 	// changed, null where the base had none.
 	Settings map[string]json.RawMessage `json:"settings,omitempty"`
-	// Created is the base's creation time where the bake replaced it.
-	Created string `json:"created,omitempty"`
+	// Created is the base's creation time, empty if it had none, where the bake
+	// replaced it; else nil.
+	Created *string `json:"created,omitempty"`
 }
 
 // RecordedBase is the base of one platform's image.
@@ -52,6 +50,14 @@ type RecordedBase struct {
 	Layers    int             `json:"layers"`            // how many layers are the base's
 	History   int             `json:"history"`           // how many history entries are the base's
 	ChainID   string          `json:"chainID,omitempty"` // of the base's diffIDs (OCI image-spec, config.md)
+	Index     *RecordedIndex  `json:"index,omitempty"`   // where the base was one platform of an index
+}
+
+// RecordedIndex is the index of a multi-platform base.
+type RecordedIndex struct {
+	Digest      v1.Hash         `json:"digest"`
+	MediaType   types.MediaType `json:"mediaType"`
+	Annotations RecordedChange  `json:"annotations,omitzero"`
 }
 
 // RecordedFile is one asset of the bake. The SHA-256 of a directory or archive
@@ -63,13 +69,51 @@ type RecordedFile struct {
 	Path   string `json:"path"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
-	Files  int    `json:"files,omitempty"` // how many files, of a directory or archive
+	Tree   bool   `json:"tree,omitempty"`  // a directory or archive
+	Files  int    `json:"files,omitempty"` // how many files a tree has
 }
 
-// RecordedChange is what the bake did to a map of the config.
+// RecordedChange is what the bake did to a map of the image.
 type RecordedChange struct {
-	Set      []string          `json:"set,omitempty"`      // keys that the bake set
+	Set      []string          `json:"set,omitempty"`      // keys that the bake set, sorted
 	Replaced map[string]string `json:"replaced,omitempty"` // the base's values of those that it had
+}
+
+// changeMap puts changes into m, and returns what that did.
+func changeMap(m, changes map[string]string) (map[string]string, RecordedChange) {
+	var record RecordedChange
+	out := maps.Clone(m)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for _, k := range slices.Sorted(maps.Keys(changes)) {
+		record.note(k, out)
+		out[k] = changes[k]
+	}
+	return out, record
+}
+
+// note records that key is about to be set in m.
+func (c *RecordedChange) note(key string, m map[string]string) {
+	c.Set = append(c.Set, key)
+	if old, ok := m[key]; ok {
+		if c.Replaced == nil {
+			c.Replaced = map[string]string{}
+		}
+		c.Replaced[key] = old
+	}
+}
+
+// takenOff is m as it was before the change.
+func (c RecordedChange) takenOff(m map[string]string) map[string]string {
+	out := maps.Clone(m)
+	for _, k := range c.Set {
+		delete(out, k)
+	}
+	for _, k := range slices.Sorted(maps.Keys(c.Replaced)) {
+		out[k] = c.Replaced[k]
+	}
+	return out
 }
 
 // encode is the compact form that the label holds.
@@ -78,37 +122,18 @@ func (r Record) encode() (string, error) {
 	return string(b), err
 }
 
-// recordedFiles is the assets of the layers, which must be resolved.
+// recordedFiles is the assets of a plan, whose layers must be resolved. A file
+// counts as part of the asset that has its path, or else of the tree with the
+// longest path above it, whichever copy brought it: the image does not tell.
 func recordedFiles(items []*item, layers []*bakedLayer) []RecordedFile {
-	packed := map[string]layer.File{}
+	var files []RecordedFile
+	for _, it := range items {
+		files = append(files, RecordedFile{Role: it.Role, Name: it.Name, Path: it.Path, Tree: it.tree})
+	}
+	var packed []layer.File
 	for _, l := range layers {
-		for _, f := range l.Files() {
-			packed[f.Name] = f
-		}
+		packed = append(packed, l.made.Files()...)
 	}
-	files := make([]RecordedFile, len(items))
-	for i, it := range items {
-		files[i] = RecordedFile{Role: it.Role, Name: it.Name, Path: it.Path, Size: it.Size, Files: it.Files}
-		if it.tree {
-			files[i].SHA256 = treeHash(it, packed)
-		} else if len(it.members) == 1 {
-			files[i].SHA256 = packed[it.members[0]].SHA256
-		}
-	}
-	return files
-}
-
-// treeHash is the SHA-256 of a directory or archive; see RecordedFile.
-func treeHash(it *item, packed map[string]layer.File) string {
-	h := sha256.New()
-	root := strings.TrimPrefix(it.Path, "/") + "/"
-	for _, m := range slices.Sorted(slices.Values(it.members)) {
-		f := packed[m]
-		content := f.SHA256
-		if content == "" {
-			content = "link:" + f.Linkname
-		}
-		fmt.Fprintf(io.Writer(h), "%s  %s\n", content, strings.TrimPrefix(m, root))
-	}
-	return hex.EncodeToString(h.Sum(nil))
+	accounted, _ := account(files, packed)
+	return accounted
 }

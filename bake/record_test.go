@@ -118,11 +118,11 @@ func TestRecord(t *testing.T) {
 			single(bake.RoleStream, "1", "kafka.json"),
 			single(bake.RoleAttachment, "", "tables.tar"),
 			{
-				Role: bake.RoleUnpack, Path: "/assets/weights", Size: 3, Files: 3,
+				Role: bake.RoleUnpack, Path: "/assets/weights", Size: 3, Tree: true, Files: 3,
 				SHA256: treeSum("w/a", sha256Hex([]byte("a")), "w/b", sha256Hex([]byte("bb")), "w/link", "link:a"),
 			},
 			{
-				Role: bake.RoleAsset, Path: "/assets/lookup", Size: 3, Files: 2,
+				Role: bake.RoleAsset, Path: "/assets/lookup", Size: 3, Tree: true, Files: 2,
 				SHA256: treeSum("sub/y.csv", sha256Hex([]byte("yy")), "x.csv", sha256Hex([]byte("x"))),
 			},
 			{Role: bake.RoleAsset, Path: "/opt/engine/plain.csv", Size: 5, SHA256: sha256Hex([]byte("plain"))},
@@ -134,6 +134,9 @@ func TestRecord(t *testing.T) {
 		Env: bake.RecordedChange{
 			Set:      []string{"ATTACHMENTS", "CONNECT_PREFIX", "MODEL", "SCHEMAS", "STREAMS"},
 			Replaced: map[string]string{"MODEL": "/old"},
+		},
+		Annotations: bake.RecordedChange{
+			Set: []string{"org.opencontainers.image.base.digest", "org.opencontainers.image.base.name"},
 		},
 	}
 	got := recordOf(t, pullImage(t, srv.Host+"/team/scorer:1"))

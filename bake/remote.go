@@ -31,12 +31,15 @@ type RemoteOptions struct {
 const defaultJobs = 8
 
 // Remote is the way to registries, shared by every call that is given it:
-// connections, tokens, and what each registry turned out to support.
+// connections, tokens, what each registry turned out to support, and which of
+// them holds which blob.
 type Remote struct {
 	client   *registry.Client
 	insecure bool
-	jobs     int
 	logger   *slog.Logger
+	ledger   *ledger
+	moving   chan struct{} // one token for each blob whose bytes move
+	asking   chan struct{} // one token for each request that moves no blob
 }
 
 // NewRemote returns a Remote that has contacted nothing yet. A nil *Remote
@@ -58,8 +61,10 @@ func NewRemote(opts RemoteOptions) *Remote {
 			Logger:    opts.Logger,
 		}),
 		insecure: opts.Insecure,
-		jobs:     opts.Jobs,
 		logger:   opts.Logger,
+		ledger:   newLedger(),
+		moving:   make(chan struct{}, opts.Jobs),
+		asking:   make(chan struct{}, maxAsking),
 	}
 }
 

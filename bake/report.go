@@ -5,7 +5,6 @@ package bake
 
 import (
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -81,13 +80,12 @@ func describeImage(img *Image, a *assembled) *Report {
 		Size:      a.desc.Size,
 		Tags:      []string{},
 		Base:      ReportBase{Name: img.base.name, Digest: img.base.desc.Digest},
-		Env:       map[string]string{},
 		Layers:    []ReportLayer{},
-		Findings:  img.plan.Findings(),
+		Findings:  img.changes.Findings(),
 		Notes:     slices.Clone(img.base.Notes()),
 	}
 	if img.toOCI(img.base.desc.MediaType) {
-		r.Notes = append(r.Notes, "the base has Docker's media types, the result OCI's: "+img.plan.needsOCI())
+		r.Notes = append(r.Notes, "the base has Docker's media types, the result OCI's: "+img.changes.needsOCI())
 	}
 	if r.Base.Name == "" {
 		r.Base.Name = img.base.location.String()
@@ -105,13 +103,11 @@ func describeImage(img *Image, a *assembled) *Report {
 	}
 	first := a.images[0]
 	own := first.manifest.Layers[len(first.base.manifest.Layers):]
-	for i, l := range img.plan.layers {
+	for i, l := range first.patch.layers {
 		diffID, _ := l.DiffID() // the layer is resolved, or there would be no manifest
 		r.Layers = append(r.Layers, ReportLayer{Class: l.class, Digest: own[i].Digest, DiffID: diffID, Size: own[i].Size, MediaType: own[i].MediaType})
 	}
-	for _, e := range img.plan.envFor(first.base.config) {
-		k, v, _ := strings.Cut(e, "=")
-		r.Env[k] = v
-	}
+	prefix, _ := value(first.base.config.env, "CONNECT_PREFIX")
+	r.Env = envMap(first.patch.envOn(prefix))
 	return r
 }

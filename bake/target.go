@@ -19,6 +19,8 @@ import (
 // of tags, an image layout, or an archive.
 type target interface {
 	String() string
+	// repository is where in a registry the target is; nil for files.
+	repository() *registry.Repository
 	// lead is the target of the same registry that blobs are mounted from;
 	// nil where this one gets its own.
 	lead() *repositoryTarget
@@ -68,7 +70,7 @@ func newTargets(remote *Remote, locations []string) ([]target, error) {
 			repo := loc.ref.Context()
 			t, ok := repositories[repo.Name()]
 			if !ok {
-				t = &repositoryTarget{repo: remote.client.Repository(repo), first: leads[repo.RegistryStr()]}
+				t = &repositoryTarget{repo: remote.client.Repository(repo), first: leads[repo.RegistryStr()], ledger: remote.ledger}
 				if t.first == nil {
 					leads[repo.RegistryStr()] = t
 				}
@@ -107,9 +109,10 @@ func (l Location) fits(img *Image) error {
 
 // repositoryTarget publishes to one repository of a registry.
 type repositoryTarget struct {
-	repo  *registry.Repository
-	first *repositoryTarget // of the same registry, or nil
-	tags  []Location
+	repo   *registry.Repository
+	first  *repositoryTarget // of the same registry, or nil
+	tags   []Location
+	ledger *ledger
 }
 
 func (t *repositoryTarget) add(loc Location) {
@@ -119,6 +122,8 @@ func (t *repositoryTarget) add(loc Location) {
 }
 
 func (t *repositoryTarget) String() string { return familiar(t.repo.Name().Name()) }
+
+func (t *repositoryTarget) repository() *registry.Repository { return t.repo }
 
 func (t *repositoryTarget) lead() *repositoryTarget { return t.first }
 
@@ -148,11 +153,21 @@ func (t *repositoryTarget) has(ctx context.Context, b *blob) (Means, error) {
 	if !b.known {
 		return "", nil
 	}
+	if t.ledger.holds(t.repo.Name(), b.desc.Digest) {
+		return Reused, nil
+	}
+	var sources []name.Repository
 	if b.from != nil && registry.SameRegistry(b.from.Name(), t.repo.Name()) {
 		if b.base && b.from.Name().Name() == t.repo.Name().Name() {
 			return Reused, nil
 		}
-		mounted, err := t.repo.Mount(ctx, b.desc.Digest, b.from.Name())
+		sources = append(sources, b.from.Name())
+	}
+	if holder, ok := t.ledger.holder(t.repo.Name().RegistryStr(), b.desc.Digest); ok && !slices.Contains(sources, holder) {
+		sources = append(sources, holder)
+	}
+	for _, from := range sources {
+		mounted, err := t.repo.Mount(ctx, b.desc.Digest, from)
 		if err != nil {
 			return "", t.wrap(err)
 		}

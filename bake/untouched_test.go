@@ -300,12 +300,13 @@ func TestHistory(t *testing.T) {
 			if got := config.Created.Format(time.RFC3339Nano); got != tc.want[0] {
 				t.Errorf("created %s, want %s", got, tc.want[0])
 			}
-			replaced := ""
+			var replaced *string
 			if !tc.created.IsZero() {
-				replaced = created
+				was := created
+				replaced = &was
 			}
-			if got := recordOf(t, pullImage(t, srv.Host+"/team/scorer:1")).Created; got != replaced {
-				t.Errorf("the record's created is %q, want %q", got, replaced)
+			if diff := cmp.Diff(replaced, recordOf(t, pullImage(t, srv.Host+"/team/scorer:1")).Created); diff != "" {
+				t.Errorf("the record's created (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -66,21 +66,26 @@ func (c *imageCore) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 		return nil, fmt.Errorf("layer %s: %w", h, ErrNotFound)
 	}
 	desc := c.one.manifest.Layers[i]
-	for _, l := range c.image.plan.layers {
-		if d, err := l.Digest(); err == nil && d == h {
-			return typedLayer{l, desc.MediaType}, nil
+	for _, l := range c.one.patch.layers {
+		if d, err := l.descriptor(true); err == nil && d.Digest == h {
+			return patchLayer{c.ctx, l, desc}, nil
 		}
 	}
 	return baseLayer{c, desc}, nil
 }
 
-// typedLayer is a layer of the bake, which may be one of Docker's here.
-type typedLayer struct {
-	*bakedLayer
-	mediaType types.MediaType
+// patchLayer is a layer of the bake.
+type patchLayer struct {
+	ctx   context.Context
+	layer *bakedLayer
+	desc  v1.Descriptor
 }
 
-func (l typedLayer) MediaType() (types.MediaType, error) { return l.mediaType, nil }
+func (l patchLayer) Digest() (v1.Hash, error)            { return l.desc.Digest, nil }
+func (l patchLayer) DiffID() (v1.Hash, error)            { return l.layer.DiffID() }
+func (l patchLayer) Size() (int64, error)                { return l.desc.Size, nil }
+func (l patchLayer) MediaType() (types.MediaType, error) { return l.desc.MediaType, nil }
+func (l patchLayer) Compressed() (io.ReadCloser, error)  { return l.layer.open(l.ctx) }
 
 // baseLayer is a layer of the base, read where it is.
 type baseLayer struct {
