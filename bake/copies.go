@@ -7,10 +7,8 @@ import (
 	"archive/tar"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
@@ -183,20 +181,8 @@ func (it *item) add(e layer.Entry, streamed bool) {
 // rolesOf is what bindings say about in-image paths.
 func rolesOf(b engine.Bindings) map[string][]File {
 	roles := map[string][]File{}
-	add := func(role Role, name, p string) {
-		if p != "" {
-			roles[p] = append(roles[p], File{Role: role, Name: name, Path: p})
-		}
-	}
-	add(RoleModel, "", b.Model)
-	for _, name := range slices.Sorted(maps.Keys(b.Schemas)) {
-		add(RoleSchema, name, b.Schemas[name])
-	}
-	for _, slot := range slices.Sorted(maps.Keys(b.Streams)) {
-		add(RoleStream, strconv.Itoa(slot), b.Streams[slot])
-	}
-	for _, p := range b.Attachments {
-		add(RoleAttachment, "", p)
+	for _, f := range boundFiles(b) {
+		roles[f.Path] = append(roles[f.Path], f)
 	}
 	return roles
 }

@@ -23,19 +23,20 @@ const namedInHistory = 8
 // historyOn is the patch's entries: one a layer that names its assets, and one
 // for the environment.
 func (pt patch) historyOn(created string, env []string) []json.RawMessage {
-	entries := pt.history
-	if entries == nil {
-		for _, l := range pt.layers {
-			entries = append(entries, historyEntry{Created: created, CreatedBy: l.createdBy})
+	if pt.history != nil {
+		return pt.history
+	}
+	var entries []historyEntry
+	for _, l := range pt.layers {
+		entries = append(entries, historyEntry{Created: created, CreatedBy: l.createdBy})
+	}
+	if len(env) > 0 {
+		var keys []string
+		for _, e := range env {
+			k, _, _ := strings.Cut(e, "=")
+			keys = append(keys, k)
 		}
-		if len(env) > 0 {
-			var keys []string
-			for _, e := range env {
-				k, _, _ := strings.Cut(e, "=")
-				keys = append(keys, k)
-			}
-			entries = append(entries, historyEntry{Created: created, CreatedBy: "crane-bake: environment: " + strings.Join(keys, " "), EmptyLayer: true})
-		}
+		entries = append(entries, historyEntry{Created: created, CreatedBy: "crane-bake: environment: " + strings.Join(keys, " "), EmptyLayer: true})
 	}
 	raw := make([]json.RawMessage, len(entries))
 	for i, e := range entries {

@@ -4,6 +4,7 @@
 package bake
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -34,7 +35,7 @@ type patch struct {
 
 	// history takes the place of the entries that are made of layers and env,
 	// for a bake that this package did not make.
-	history []historyEntry
+	history []json.RawMessage
 }
 
 // changes is where the patches of an Image come from.

@@ -42,19 +42,11 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{spec: spec}
-	for _, s := range spec.Platforms {
-		platform, err := v1.ParsePlatform(s)
-		if err != nil || platform.OS == "" || platform.Architecture == "" {
-			return nil, usagef("platform %q: want OS/ARCH[/VARIANT]", s)
-		}
-		p.platforms = append(p.platforms, *platform)
+	if p.platforms, err = parsePlatforms(spec.Platforms); err != nil {
+		return nil, err
 	}
-	for _, tag := range spec.Tags {
-		loc, err := parseDestination(tag, true)
-		if err != nil {
-			return nil, err
-		}
-		p.toLayout = p.toLayout || loc.transport == transportOCI || loc.transport == transportOCIArchive
+	if p.toLayout, err = anyLayout(spec.Tags); err != nil {
+		return nil, err
 	}
 	p.own = bindingsOf(spec)
 	p.bindings = p.own

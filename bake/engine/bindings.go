@@ -31,11 +31,11 @@ const (
 // Bindings are what the contract's variables say. The zero value binds
 // nothing.
 type Bindings struct {
-	Model         string            // in-image path of the model
-	Schemas       map[string]string // schema name to in-image path
-	Streams       map[int]string    // slot (even: input, odd: output) to in-image path
-	Attachments   []string          // in-image paths of archives
-	ConnectPrefix string            // base URL of Connect
+	Model         string            `json:"model,omitempty"`         // in-image path of the model
+	Schemas       map[string]string `json:"schemas,omitempty"`       // schema name to in-image path
+	Streams       map[int]string    `json:"streams,omitempty"`       // slot (even: input, odd: output) to in-image path
+	Attachments   []string          `json:"attachments,omitempty"`   // in-image paths of archives
+	ConnectPrefix string            `json:"connectPrefix,omitempty"` // base URL of Connect
 }
 
 // Env writes the bindings as KEY=VALUE in the order MODEL, SCHEMAS, STREAMS,

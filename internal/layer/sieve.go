@@ -160,8 +160,18 @@ func checkSymlink(name, target string) error {
 	return nil
 }
 
-// memberName returns a member's name in clean form; "." is the root.
+// memberName is cleanName for a member of an archive that must not delete files
+// of the base image.
 func memberName(name string) (string, error) {
+	clean, err := cleanName(name)
+	if err == nil && strings.Contains("/"+clean, "/"+whiteoutPrefix) {
+		err = fmt.Errorf("a name in %s* would delete files of the base image", whiteoutPrefix)
+	}
+	return clean, err
+}
+
+// cleanName returns a name in clean form; "." is the root.
+func cleanName(name string) (string, error) {
 	switch {
 	case name == "":
 		return "", errors.New("has no name")
@@ -173,9 +183,6 @@ func memberName(name string) (string, error) {
 	for part := range strings.SplitSeq(name, "/") {
 		if part == ".." {
 			return "", errors.New(`name has ".." in it`)
-		}
-		if strings.HasPrefix(part, whiteoutPrefix) {
-			return "", fmt.Errorf("a name in %s* would delete files of the base image", whiteoutPrefix)
 		}
 	}
 	return path.Clean(name), nil

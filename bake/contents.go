@@ -1,0 +1,177 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/crane-bake/crane-bake/internal/layer"
+)
+
+// readLayer reads layer n of an image to its end, proves its digest, size and
+// diffID, and calls visit for its entries; see layer.Read.
+func (b *Base) readLayer(ctx context.Context, img *baseImage, n int, visit func(layer.Entry) error) error {
+	desc := img.manifest.Layers[n]
+	fail := func(err error) error {
+		return &sideError{fmt.Sprintf("%s: layer %d of %d, %s", b.side, n+1, len(img.manifest.Layers), desc.Digest), err}
+	}
+	rc, err := b.source.blob(ctx, desc)
+	if err != nil {
+		return fail(err)
+	}
+	defer rc.Close() // was opened for reading only
+	var visiting error
+	diffID, err := layer.Read(ctx, rc, desc.Size, layer.Limits{}, func(e layer.Entry) error {
+		visiting = visit(e)
+		return visiting
+	})
+	if visiting != nil {
+		return visiting
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, rc) // what the compression leaves behind counts too
+	}
+	if err == nil && diffID != img.config.diffIDs[n] {
+		err = fmt.Errorf("%w: uncompressed it is %s, its config says %s", ErrIntegrity, diffID, img.config.diffIDs[n])
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// An imageFile is a file or link that a layer of an image has.
+type imageFile struct {
+	layer.Entry        // without content
+	sha256      string // of a regular file's content, in hex
+	layer       int    // number of the layer in the manifest
+}
+
+// hashFile reads the content of an entry.
+func hashFile(e layer.Entry, n int) (imageFile, error) {
+	f := imageFile{Entry: e, layer: n}
+	f.Open = nil
+	if e.Type != tar.TypeReg {
+		return f, nil
+	}
+	rc, err := e.Open()
+	if err != nil {
+		return f, err
+	}
+	defer rc.Close() // of a reader within the layer
+	h := sha256.New()
+	if _, err := io.Copy(h, rc); err != nil {
+		return f, err
+	}
+	f.sha256 = hex.EncodeToString(h.Sum(nil))
+	return f, nil
+}
+
+// packed is the file in the words of the layer that it is in.
+func (f imageFile) packed() layer.File {
+	return layer.File{Name: f.Name, Type: f.Type, Size: f.Size, SHA256: f.sha256, Linkname: f.Linkname}
+}
+
+// A view is what the upper layers of an image show of its file system. Layers
+// are added from the top.
+type view struct {
+	files map[string]imageFile
+	gone  []string        // names that an upper layer deletes, or hides as a whole
+	read  int             // how many layers were added
+	dirs  map[string]bool // directories
+}
+
+// addLayer adds layer n, below the ones that were added before.
+func (v *view) addLayer(ctx context.Context, b *Base, img *baseImage, n int) error {
+	if v.files == nil {
+		v.files, v.dirs = map[string]imageFile{}, map[string]bool{}
+	}
+	gone := slices.Clone(v.gone) // by upper layers, not by this one
+	added := map[string]imageFile{}
+	err := b.readLayer(ctx, img, n, func(e layer.Entry) error {
+		dir, base := path.Split(e.Name)
+		if hidden, isWhiteout := strings.CutPrefix(base, ".wh."); isWhiteout {
+			// OCI image-spec, layer.md, "Whiteouts".
+			name := path.Clean(dir)
+			if hidden != ".wh..opq" {
+				name = path.Join(dir, hidden)
+			}
+			v.gone = append(v.gone, name)
+			return nil
+		}
+		if slices.ContainsFunc(gone, func(g string) bool { return g == "." || e.Name == g || strings.HasPrefix(e.Name, g+"/") }) {
+			return nil
+		}
+		if e.Type == tar.TypeDir {
+			v.dirs[e.Name] = true
+			return nil
+		}
+		f, err := hashFile(e, n)
+		if err != nil {
+			return err
+		}
+		added[e.Name] = f // of repetitions the last one counts
+		return nil
+	})
+	for name, f := range added {
+		if _, above := v.files[name]; !above && !v.dirs[name] {
+			v.files[name] = f
+		}
+	}
+	v.read++
+	return err
+}
+
+// resolve follows links from the in-image path p; false is for a file that is
+// not in view.
+func (v *view) resolve(p string) (imageFile, bool) {
+	name := strings.TrimPrefix(path.Clean("/"+p), "/")
+	for range 40 {
+		f, ok := v.files[name]
+		switch {
+		case !ok:
+			// A directory on the way may be a link.
+			next, linked := v.throughDirs(name)
+			if !linked {
+				return f, false
+			}
+			name = next
+		case f.Type == tar.TypeSymlink:
+			name = linkTarget(name, f.Linkname)
+		case f.Type == tar.TypeLink:
+			name = f.Linkname
+		default:
+			return f, true
+		}
+	}
+	return imageFile{}, false
+}
+
+// throughDirs replaces the first directory of name that is a symbolic link.
+func (v *view) throughDirs(name string) (string, bool) {
+	for i, c := range name {
+		if c != '/' {
+			continue
+		}
+		if f, ok := v.files[name[:i]]; ok && f.Type == tar.TypeSymlink {
+			return path.Join(linkTarget(name[:i], f.Linkname), name[i+1:]), true
+		}
+	}
+	return "", false
+}
+
+func linkTarget(name, target string) string {
+	if path.IsAbs(target) {
+		return strings.TrimPrefix(path.Clean(target), "/")
+	}
+	return strings.TrimPrefix(path.Join("/", path.Dir(name), target), "/")
+}
