@@ -6,6 +6,7 @@ package bake
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -58,11 +59,18 @@ func Build(base *Base, plan *Plan) (*Image, error) {
 	if err := plan.possible(); err != nil {
 		return nil, err
 	}
-	below, _, err := base.unbaked()
+	below, baked, err := base.unbaked()
 	if err != nil {
 		return nil, &sideError{base.side, err}
 	}
 	chosen := *below
+	if baked {
+		name := below.name
+		if name == "" {
+			name = "one in a file"
+		}
+		chosen.notes = append(slices.Clone(base.notes), fmt.Sprintf("%s is a baked image: its bake is replaced; the engine image below is %s (%s)", base.location, name, below.desc.Digest))
+	}
 	if err := chosen.chosen(plan.platforms); err != nil {
 		return nil, &sideError{base.side, err}
 	}

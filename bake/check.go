@@ -13,7 +13,6 @@ import (
 
 	"github.com/crane-bake/crane-bake/bake/engine"
 	"github.com/crane-bake/crane-bake/internal/layer"
-	"github.com/crane-bake/crane-bake/internal/spelling"
 )
 
 // check applies the engine contract to what the plan will bake. The base is
@@ -69,77 +68,4 @@ func content(e layer.Entry, fsys fs.FS, name string) engine.File {
 // was placed at dest.
 func below(name, dest, root string) string {
 	return path.Join(root, strings.TrimPrefix(strings.TrimPrefix("/"+name, path.Clean("/"+dest)), "/"))
-}
-
-// knownRules refuses rules that the contract does not have: a slip would allow
-// nothing, silently.
-func knownRules(allow []string) error {
-	var known []string
-	for _, r := range engine.Rules() {
-		known = append(known, r.ID)
-	}
-	for _, rule := range allow {
-		if slices.Contains(known, rule) {
-			continue
-		}
-		if near := spelling.Nearest(rule, known); near != "" {
-			return usagef("allow: there is no rule %s; did you mean %s?", rule, near)
-		}
-		return usagef("allow: there is no rule %s", rule)
-	}
-	return nil
-}
-
-// allowed turns the findings that Spec.Allow names into notes.
-func (s Spec) allowed(findings []engine.Finding) []engine.Finding {
-	for i, f := range findings {
-		if slices.Contains(s.Allow, f.Rule) && !slices.Contains(impossible, f.Rule) && f.Severity > engine.Note {
-			findings[i].Message += " (allowed)"
-			findings[i].Severity = engine.Note
-		}
-	}
-	return findings
-}
-
-// Findings is what the engine contract has to say about the bake, in the order
-// of the check; those of allowed rules are notes.
-func (p *Plan) Findings() []engine.Finding { return slices.Clone(p.findings) }
-
-// secretRule is the rule about secrets in plain text.
-const secretRule = "SD-54"
-
-// Verdict is nil, or a CheckError where a finding forbids the bake: an error,
-// or with strict a warning too. With strict, a secret in plain text is an
-// error.
-func (p *Plan) Verdict(strict bool) error {
-	limit := engine.Error
-	if strict {
-		limit = engine.Warning
-	}
-	for _, f := range p.findings {
-		if f.Severity >= limit {
-			findings := p.Findings()
-			for i := range findings {
-				if strict && findings[i].Rule == secretRule && findings[i].Severity == engine.Warning {
-					findings[i].Severity = engine.Error
-				}
-			}
-			return &CheckError{Findings: findings}
-		}
-	}
-	return nil
-}
-
-// impossible is the rules that even a bake without a check obeys: their
-// variables would not say what the Spec says, or a file would be missing.
-var impossible = []string{"ENV-02", "ENV-04", "ENV-05", "ENV-07", "ENV-09", "ENV-17"}
-
-// possible is nil, or a CheckError where the bake cannot be expressed.
-func (p *Plan) possible() error {
-	for _, f := range p.findings {
-		if f.Severity == engine.Error && slices.Contains(impossible, f.Rule) {
-			return &CheckError{Findings: []engine.Finding{f}}
-		}
-	}
-	return nil
 }

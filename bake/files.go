@@ -48,6 +48,8 @@ type item struct {
 	entries []layer.Entry // in order of name
 	stream  layer.Entries // of an unpacked archive, after entries
 	members []string      // names of the files and links, without leading slash
+
+	recorded RecordedFile // of an item that an image has already
 }
 
 // lister turns a Spec's file names into items.

@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -104,6 +105,23 @@ func (l *bakedLayer) descriptor(oci bool) (v1.Descriptor, error) {
 // layersOf spreads items over layers. A directory in dirs is as it says there,
 // in whatever layer it is.
 func layersOf(items []*item, dirs map[string]layer.Entry, spec Spec) ([]*bakedLayer, error) {
+	layers := grouped(items, spec.Layers)
+	for _, l := range layers {
+		var err error
+		if l.made, err = layer.New(entriesOf(l.items, dirs), spec.Compression.layer(spec.Created)); err != nil {
+			return nil, usagef("%v", err)
+		}
+	}
+	return layers, nil
+}
+
+// layer is how a layer is packed.
+func (c Compression) layer(modTime time.Time) layer.Options {
+	return layer.Options{Algorithm: string(c.Algorithm), Level: c.Level, ModTime: modTime}
+}
+
+// grouped is the layers that items are spread over, which are still to be made.
+func grouped(items []*item, mode LayerMode) []*bakedLayer {
 	var layers []*bakedLayer
 	shared := &bakedLayer{class: sharedClass}
 	placed := map[string]bool{} // sources of bound files that two roles name
@@ -121,7 +139,7 @@ func layersOf(items []*item, dirs map[string]layer.Entry, spec Spec) ([]*bakedLa
 		}
 		switch {
 		case len(l.items) == 0:
-		case spec.Layers == LayersClass, spec.Layers == LayersAuto && size >= ownLayer:
+		case mode == LayersClass, mode == LayersAuto && size >= ownLayer:
 			layers = append(layers, l)
 		default:
 			shared.items = append(shared.items, l.items...)
@@ -136,17 +154,8 @@ func layersOf(items []*item, dirs map[string]layer.Entry, spec Spec) ([]*bakedLa
 			paths = append(paths, it.Path)
 		}
 		l.createdBy = createdBy(l.class, paths)
-		var err error
-		l.made, err = layer.New(entriesOf(l.items, dirs), layer.Options{
-			Algorithm: string(spec.Compression.Algorithm),
-			Level:     spec.Compression.Level,
-			ModTime:   spec.Created,
-		})
-		if err != nil {
-			return nil, usagef("%v", err)
-		}
 	}
-	return layers, nil
+	return layers
 }
 
 // entriesOf is the content of a layer: single files and directories sorted by

@@ -58,7 +58,7 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 		return nil, err
 	}
 	p.items = listed.items
-	p.findings = spec.allowed(p.check(listed.contents))
+	p.findings = allowed(p.check(listed.contents), spec.Allow)
 	if p.layers, err = layersOf(listed.items, listed.dirs, spec); err != nil {
 		return nil, err
 	}

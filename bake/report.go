@@ -26,6 +26,7 @@ type Report struct {
 	Transfer  Transfer          `json:"transfer"`
 	Findings  []engine.Finding  `json:"findings"`
 	Notes     []string          `json:"notes,omitempty"`
+	Assets    []ReportAsset     `json:"assets,omitempty"` // of Rebind
 
 	// Published is every image that was published, by digest, in the order of
 	// the tags.

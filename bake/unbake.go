@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -263,10 +262,5 @@ func (b *Base) unbaked() (*Base, bool, error) {
 			}
 		}
 	}
-	below := out.name
-	if below == "" {
-		below = "in a file"
-	}
-	out.notes = append(slices.Clone(b.notes), fmt.Sprintf("%s is a baked image: its bake is replaced; the engine image below is %s (%s)", b.location, below, out.desc.Digest))
 	return &out, true, nil
 }
