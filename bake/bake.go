@@ -70,7 +70,15 @@ func (p *Plan) Bake(ctx context.Context, remote *Remote, opts Options) (*Report,
 		if err != nil {
 			return nil, err
 		}
-		return Build(base, p)
+		img, err := Build(base, p)
+		if err == nil && !opts.NoCheck {
+			err = img.Verdict(opts.Strict) // the base may have its own variables of the contract
+		}
+		if err != nil {
+			base.Close() // was opened for reading only
+			return nil, err
+		}
+		return img, nil
 	}
 	report, img, err := publish(ctx, p.layers, openBase, remote, p.spec.Tags, opts.Progress)
 	if img != nil {
@@ -123,9 +131,6 @@ func publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Co
 			if err := t.locations()[0].fits(img); err != nil {
 				return err
 			}
-		}
-		if err := pub.fits(img); err != nil {
-			return err
 		}
 		g.Go(func() error { return pub.base(gctx, img.base) })
 		select {

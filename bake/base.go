@@ -31,9 +31,6 @@ type Base struct {
 	images      []*baseImage
 	notes       []string
 	source      imageSource
-
-	// expect is told how many images will be read, as soon as that is known.
-	expect func(images int)
 }
 
 // baseImage is one platform of a Base.
@@ -65,15 +62,16 @@ func Open(ctx context.Context, ref string, remote *Remote, platforms ...v1.Platf
 	return open(ctx, "base", ref, remote.orDefault(), platforms, func(int) {})
 }
 
-// open is Open for an image that is called what in errors.
+// open is Open for an image that is called what in errors. It tells expect how
+// many images will be read, as soon as that is known.
 func open(ctx context.Context, what, ref string, remote *Remote, platforms []v1.Platform, expect func(images int)) (*Base, error) {
 	loc, err := ParseLocation(ref, remote.insecure)
 	if err != nil {
 		return nil, err
 	}
-	b := &Base{side: what + " " + loc.String(), location: loc, expect: expect}
+	b := &Base{side: what + " " + loc.String(), location: loc}
 	if b.source, err = openSource(ctx, loc, remote); err == nil {
-		if err = b.read(ctx, platforms); err != nil {
+		if err = b.read(ctx, platforms, cap(remote.moving), expect); err != nil {
 			b.source.Close()
 		}
 	}
@@ -115,7 +113,7 @@ func openSource(ctx context.Context, loc Location, remote *Remote) (imageSource,
 	return registrySource{remote.client.Repository(loc.ref.Context())}, nil
 }
 
-func (b *Base) read(ctx context.Context, platforms []v1.Platform) error {
+func (b *Base) read(ctx context.Context, platforms []v1.Platform, jobs int, expect func(images int)) error {
 	ref := b.location.tag
 	if b.location.registry() {
 		b.name = b.location.name()
@@ -129,15 +127,15 @@ func (b *Base) read(ctx context.Context, platforms []v1.Platform) error {
 	switch {
 	case desc.MediaType.IsIndex():
 		b.index, b.of = raw, &desc
-		return b.readIndex(ctx, raw, platforms)
+		return b.readIndex(ctx, raw, platforms, jobs, expect)
 	case desc.MediaType.IsImage():
-		b.expect(1)
+		expect(1)
 		img, err := b.readImage(ctx, desc, raw)
 		if err != nil {
 			return err
 		}
 		b.images = []*baseImage{img}
-		if err := b.chosen(platforms); err != nil {
+		if err := b.keepOnly(platforms); err != nil {
 			return fmt.Errorf("%w; it has %s", err, img.platform)
 		}
 		return nil
@@ -147,7 +145,7 @@ func (b *Base) read(ctx context.Context, platforms []v1.Platform) error {
 	return fmt.Errorf("it is no container image: media type %q", desc.MediaType)
 }
 
-func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platform) error {
+func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platform, jobs int, expect func(images int)) error {
 	var index v1.IndexManifest
 	if err := json.Unmarshal(raw, &index); err != nil {
 		return fmt.Errorf("reading its index: %w", err)
@@ -178,9 +176,9 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 		chosen[i] = &desc
 		n++
 	}
-	b.expect(n)
+	expect(n)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(defaultJobs)
+	g.SetLimit(jobs)
 	images := make([]*baseImage, len(index.Manifests))
 	for i, desc := range chosen {
 		if desc == nil {
@@ -191,7 +189,9 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 			if err != nil {
 				return err
 			}
-			desc.Size = got.Size
+			if err := agrees(*desc, got); err != nil {
+				return err
+			}
 			if images[i], err = b.readImage(ctx, *desc, raw); err != nil {
 				return err
 			}
@@ -207,8 +207,20 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 			b.images = append(b.images, img)
 		}
 	}
-	if err := b.chosen(platforms); err != nil {
+	if err := b.keepOnly(platforms); err != nil {
 		return fmt.Errorf("%w; it has %s", err, listPlatforms(index))
+	}
+	return nil
+}
+
+// agrees checks what an index says of a manifest against the manifest.
+func agrees(entry, manifest v1.Descriptor) error {
+	if entry.Size != manifest.Size {
+		return fmt.Errorf("manifest %s: %w: it has %d bytes, its index says %d", entry.Digest, ErrIntegrity, manifest.Size, entry.Size)
+	}
+	if manifest.MediaType != "" && entry.MediaType != manifest.MediaType {
+		// A manifest that two readers understand differently (CVE-2021-41190).
+		return fmt.Errorf("manifest %s: %w: its media type is %q, its index says %q", entry.Digest, ErrIntegrity, manifest.MediaType, entry.MediaType)
 	}
 	return nil
 }

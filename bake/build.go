@@ -11,6 +11,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
 // The annotations that name a base (OCI image-spec, annotations.md).
@@ -23,9 +25,10 @@ const (
 // platform. Its layers' digests are settled by the first pass over their
 // files, which is that of Publish unless something asks for a digest before.
 type Image struct {
-	base    *Base
-	changes changes
-	single  bool // one image, although the base is an index
+	base     *Base
+	changes  changes
+	findings []engine.Finding
+	single   bool // one image, although the base is an index
 
 	once      sync.Once
 	assembled *assembled
@@ -71,11 +74,19 @@ func Build(base *Base, plan *Plan) (*Image, error) {
 		}
 		chosen.notes = append(slices.Clone(base.notes), fmt.Sprintf("%s is a baked image: its bake is replaced; the engine image below is %s (%s)", base.location, name, below.desc.Digest))
 	}
-	if err := chosen.chosen(plan.platforms); err != nil {
+	if err := chosen.keepOnly(plan.platforms); err != nil {
 		return nil, &sideError{base.side, err}
 	}
-	return &Image{base: &chosen, changes: plan, single: len(chosen.images) == 1 && len(plan.platforms) > 0}, nil
+	return &Image{base: &chosen, changes: plan, findings: plan.checkOn(&chosen), single: len(chosen.images) == 1 && len(plan.platforms) > 0}, nil
 }
+
+// Findings is what the engine contract says about the bake on its base; those of
+// allowed rules are notes. It has those of the Plan and, where the base sets
+// variables of the contract itself, what follows from them.
+func (i *Image) Findings() []engine.Finding { return slices.Clone(i.findings) }
+
+// Verdict is that of Plan.Verdict for the bake on its base.
+func (i *Image) Verdict(strict bool) error { return verdict(i.findings, strict) }
 
 // isIndex reports whether the result is an index: where the base is one, unless
 // a single platform of it was chosen.

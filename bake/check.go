@@ -17,8 +17,8 @@ import (
 
 // check applies the engine contract to what the plan will bake. The base is
 // not known yet, so what it may hold is never called missing.
-func (p *Plan) check(contents []engine.File) []engine.Finding {
-	img := engine.Image{Base: p.spec.Base, Files: contents, Dirs: p.ownDirs()}
+func (p *Plan) check() []engine.Finding {
+	img := engine.Image{Base: p.spec.Base, Files: p.contents, Dirs: p.ownDirs()}
 	bindings := p.bindings
 	if verbatim := contractEnv(p.spec.Env); len(verbatim) > 0 {
 		// Variables that were written by hand are read as an engine does.
@@ -30,6 +30,33 @@ func (p *Plan) check(contents []engine.File) []engine.Finding {
 		img.Bindings = &bindings
 	}
 	return engine.Check(img, engine.Options{})
+}
+
+// checkOn is what check finds now that the base is known, whose variables stay
+// where the bake does not set them.
+func (p *Plan) checkOn(base *Base) []engine.Finding {
+	findings := p.findings
+	seen := map[string]bool{}
+	for i, img := range base.images {
+		if len(contractEnv(envMap(img.config.env))) == 0 {
+			continue // it has no part in the contract
+		}
+		prefix, _ := value(img.config.env, "CONNECT_PREFIX")
+		env, _ := setEnv(img.config.env, patch{env: p.env()}.envOn(prefix))
+		if key := strings.Join(contractEnv(envMap(img.config.env)), "\n"); !seen[key] {
+			seen[key] = true
+			found := engine.Check(engine.Image{Env: env, BaseEnv: img.config.env, Base: p.spec.Base, Files: p.contents, Dirs: p.ownDirs()}, engine.Options{})
+			if i == 0 {
+				findings = nil
+			}
+			for _, f := range allowed(found, p.spec.Allow) {
+				if !slices.Contains(findings, f) {
+					findings = append(findings, f)
+				}
+			}
+		}
+	}
+	return findings
 }
 
 // ownDirs are the directories that the bake fills alone: a path below one of

@@ -159,8 +159,9 @@ func (c *copied) items(roles map[string][]File) []*item {
 	}
 	if len(rest.entries) > 0 || len(rest.members) > 0 {
 		rest.Files = len(rest.members)
-		if len(rest.entries) == 1 && rest.Files == 1 {
-			rest.tree, rest.Files = false, 0
+		if c.stream == nil && len(rest.entries) == 1 && rest.entries[0].Type != tar.TypeDir {
+			// One file is itself, whatever directory it was copied to.
+			rest.tree, rest.Files, rest.Path = false, 0, "/"+rest.entries[0].Name
 		}
 		items = append(items, rest)
 	}

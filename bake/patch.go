@@ -11,8 +11,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-
-	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
 // A patch is what a bake does to an engine image of one platform. One is made
@@ -44,8 +42,6 @@ type changes interface {
 	patch(base *baseImage) patch
 	// bakedLayers is the layers of all patches, each once.
 	bakedLayers() []*bakedLayer
-	// Findings is what the engine contract says about the result.
-	Findings() []engine.Finding
 	// needsOCI is the reason why the result cannot have Docker's media types, or
 	// "".
 	needsOCI() string

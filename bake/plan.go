@@ -24,6 +24,7 @@ type Plan struct {
 	own       engine.Bindings // of the Spec's own fields
 	bindings  engine.Bindings // with what Spec.Env says word for word
 	platforms []v1.Platform
+	contents  []engine.File // for the check
 	findings  []engine.Finding
 	layers    []*bakedLayer
 	toLayout  bool // a tag is in an OCI image layout
@@ -58,7 +59,8 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 		return nil, err
 	}
 	p.items = listed.items
-	p.findings = allowed(p.check(listed.contents), spec.Allow)
+	p.contents = listed.contents
+	p.findings = allowed(p.check(), spec.Allow)
 	if p.layers, err = layersOf(listed.items, listed.dirs, spec); err != nil {
 		return nil, err
 	}
@@ -80,6 +82,8 @@ func (s Spec) withDefaults() (Spec, error) {
 	}
 	// The caller may go on with the maps for another bake.
 	s.Env, s.Labels, s.Annotations = maps.Clone(s.Env), maps.Clone(s.Labels), maps.Clone(s.Annotations)
+	s.Schemas, s.Streams, s.Unpack = maps.Clone(s.Schemas), maps.Clone(s.Streams), maps.Clone(s.Unpack)
+	s.Attachments, s.Assets, s.Copies = slices.Clone(s.Attachments), slices.Clone(s.Assets), slices.Clone(s.Copies)
 	if s.AssetsDir == "" {
 		s.AssetsDir = DefaultAssetsDir
 	}

@@ -19,9 +19,9 @@ func isAttestation(d v1.Descriptor) bool {
 	return d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown"
 }
 
-// chosen drops the images that no platform asks for, and reports a platform
+// keepOnly drops the images that no platform asks for, and reports a platform
 // that the base does not have.
-func (b *Base) chosen(platforms []v1.Platform) error {
+func (b *Base) keepOnly(platforms []v1.Platform) error {
 	var images []*baseImage
 	for _, img := range b.images {
 		if wanted(img.platform, platforms) {

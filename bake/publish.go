@@ -59,23 +59,12 @@ func (p *publisher) abort() {
 // reserve opens upload sessions for the configs, which are made last.
 func (p *publisher) reserve(ctx context.Context, images int) {
 	for _, t := range p.targets {
-		if r, ok := t.(*repositoryTarget); ok {
-			for range images {
+		if r, ok := t.(*repositoryTarget); ok && r.first == nil {
+			for range min(images, cap(p.remote.moving)) {
 				r.repo.Reserve(ctx)
 			}
 		}
 	}
-}
-
-// fits refuses an image that a target cannot hold, before anything shows.
-func (p *publisher) fits(img *Image) error {
-	for _, t := range p.targets {
-		f, ok := t.(*fileTarget)
-		if ok && f.first.transport == transportDockerArchive && len(img.base.images) > 1 {
-			return usagef("destination %s holds one platform, the bake has %d: choose one platform", t, len(img.base.images))
-		}
-	}
-	return nil
 }
 
 // layers puts the bake's own layers, which need no base.
@@ -179,6 +168,7 @@ func (p *publisher) configs(ctx context.Context, a *assembled) error {
 func (p *publisher) manifests(ctx context.Context, a *assembled) error {
 	if a.index {
 		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(cap(p.remote.moving))
 		for _, t := range p.targets {
 			for _, img := range a.images {
 				g.Go(func() error { return t.child(gctx, img.desc, img.raw) })

@@ -8,8 +8,6 @@ import (
 	"reflect"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
 // rebaked is the bake of an existing image, changed or not, to be put on a
@@ -18,7 +16,6 @@ type rebaked struct {
 	platforms []v1.Platform
 	patches   []patch // one for each of platforms
 	toLayout  bool    // a destination is an OCI image layout
-	findings  []engine.Finding
 }
 
 func (r *rebaked) patch(base *baseImage) patch {
@@ -76,8 +73,6 @@ func (r *rebaked) bakedLayers() []*bakedLayer {
 	}
 	return layers
 }
-
-func (r *rebaked) Findings() []engine.Finding { return r.findings }
 
 func (r *rebaked) needsOCI() string {
 	for _, pt := range r.patches {

@@ -96,7 +96,7 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 	if err != nil {
 		return nil, &sideError{img.side, err}
 	}
-	changes := &rebaked{toLayout: toLayout, findings: r.findings}
+	changes := &rebaked{toLayout: toLayout}
 	if err := possible(r.findings); err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 		changes.platforms = append(changes.platforms, one.platform)
 		changes.patches = append(changes.patches, pt)
 	}
-	report, err := publishImage(ctx, &Image{base: r.base, changes: changes, single: img.index == nil}, remote, before, opts.Progress, tags)
+	report, err := publishImage(ctx, &Image{base: r.base, changes: changes, findings: r.findings, single: img.index == nil}, remote, before, opts.Progress, tags)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,6 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 
 // A rebinding is an image taken apart and what is to be changed in it.
 type rebinding struct {
-	ctx      context.Context // of the one call of Rebind
 	img      *Base
 	base     *Base
 	opts     RebindOptions
@@ -144,7 +143,7 @@ type rebinding struct {
 }
 
 func newRebinding(ctx context.Context, img *Base, opts RebindOptions) (*rebinding, error) {
-	r := &rebinding{ctx: ctx, img: img, opts: opts, fresh: map[*item]RecordedFile{}, held: map[int]heldLayer{}}
+	r := &rebinding{img: img, opts: opts, fresh: map[*item]RecordedFile{}, held: map[int]heldLayer{}}
 	if err := r.takeOff(); err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func describeImage(img *Image, a *assembled) *Report {
 		Tags:      []string{},
 		Base:      ReportBase{Name: img.base.name, Digest: img.base.desc.Digest},
 		Layers:    []ReportLayer{},
-		Findings:  img.changes.Findings(),
+		Findings:  img.Findings(),
 		Notes:     slices.Clone(img.base.Notes()),
 	}
 	if img.toOCI(img.base.desc.MediaType) {

@@ -18,6 +18,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/crane-bake/crane-bake/internal/ctxio"
 	"github.com/crane-bake/crane-bake/internal/layer"
 	"github.com/crane-bake/crane-bake/internal/layout"
 	"github.com/crane-bake/crane-bake/internal/registry"
@@ -81,13 +82,17 @@ func (s layoutSource) manifest(ctx context.Context, ref string) (v1.Descriptor, 
 	if err == nil && got != desc.Digest {
 		err = fmt.Errorf("manifest %s: %w: got %s", desc.Digest, ErrIntegrity, got)
 	}
+	var stated struct {
+		MediaType types.MediaType `json:"mediaType"`
+	}
+	_ = json.Unmarshal(raw, &stated) // what is wrong with it is said by its reader
+	entry := desc
 	desc.Size = size
-	if desc.MediaType == "" {
-		var stated struct {
-			MediaType types.MediaType `json:"mediaType"`
-		}
-		_ = json.Unmarshal(raw, &stated) // what is wrong with it is said by its reader
+	if stated.MediaType != "" {
 		desc.MediaType = stated.MediaType
+	}
+	if err == nil && entry.MediaType != "" { // of index.json
+		err = agrees(entry, desc)
 	}
 	return desc, raw, err
 }
@@ -130,7 +135,7 @@ func (s *dockerSource) read(ctx context.Context, tag string) error {
 	if err != nil {
 		return err
 	}
-	config, err := s.describe(path.Clean(entry.Config), types.DockerConfigJSON)
+	config, err := s.describe(ctx, path.Clean(entry.Config), types.DockerConfigJSON)
 	if err != nil {
 		return err
 	}
@@ -152,9 +157,17 @@ func (s *dockerSource) read(ctx context.Context, tag string) error {
 
 // find returns the image that tag names in manifest.json.
 func (s *dockerSource) find(tag string) (layout.DockerImage, error) {
-	raw, err := fs.ReadFile(s.tar, "manifest.json")
+	f, err := s.tar.Open("manifest.json")
 	if err != nil {
 		return layout.DockerImage{}, fmt.Errorf("not a docker-archive: %w", err)
+	}
+	defer f.Close() // was opened for reading only
+	raw, err := io.ReadAll(io.LimitReader(f, registry.MaxManifest+1))
+	if err != nil {
+		return layout.DockerImage{}, fmt.Errorf("reading manifest.json: %w", err)
+	}
+	if len(raw) > registry.MaxManifest {
+		return layout.DockerImage{}, fmt.Errorf("manifest.json is larger than %d bytes", registry.MaxManifest)
 	}
 	var images []layout.DockerImage
 	if err := json.Unmarshal(raw, &images); err != nil {
@@ -179,13 +192,13 @@ func (s *dockerSource) find(tag string) (layout.DockerImage, error) {
 }
 
 // describe makes the descriptor of a member that is a blob as it is.
-func (s *dockerSource) describe(name string, mediaType types.MediaType) (v1.Descriptor, error) {
+func (s *dockerSource) describe(ctx context.Context, name string, mediaType types.MediaType) (v1.Descriptor, error) {
 	f, err := s.tar.Open(name)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
 	defer f.Close()
-	digest, size, err := v1.SHA256(f)
+	digest, size, err := v1.SHA256(ctxio.Reader(ctx, f))
 	s.blobs[digest] = func(context.Context) (io.ReadCloser, error) { return s.tar.Open(name) }
 	return v1.Descriptor{MediaType: mediaType, Digest: digest, Size: size}, err
 }
@@ -204,7 +217,7 @@ func (s *dockerSource) layer(ctx context.Context, name string) (v1.Descriptor, e
 		return v1.Descriptor{}, errors.New("it is empty")
 	}
 	if slices.Equal(magic, gzipMagic) {
-		return s.describe(name, types.DockerLayer)
+		return s.describe(ctx, name, types.DockerLayer)
 	}
 	l, err := layer.FromTar(func() (io.ReadCloser, error) { return s.tar.Open(name) }, layer.Options{})
 	if err != nil {
