@@ -38,6 +38,11 @@ type Options struct {
 	// NoCheck bakes in spite of what the check finds, except for findings that
 	// make the bake impossible to express.
 	NoCheck bool
+	// CacheDir is a directory where the digests of large files are remembered
+	// from one bake to the next, so that unchanged ones are not read again;
+	// empty is none. A file counts as unchanged while its device, inode, size
+	// and times are the same.
+	CacheDir string
 	// Progress hears of every blob on its way, from several goroutines; nil is
 	// for nobody.
 	Progress func(Event)
@@ -80,11 +85,20 @@ func (p *Plan) Bake(ctx context.Context, remote *Remote, opts Options) (*Report,
 		}
 		return img, nil
 	}
-	report, img, err := publish(ctx, p.layers, openBase, remote, p.spec.Tags, opts.Progress)
-	if img != nil {
-		img.base.Close()
+	memory := p.recall(opts.CacheDir, remote.logger)
+	for {
+		report, img, err := publish(ctx, p.layers, openBase, remote, p.spec.Tags, opts.Progress)
+		if img != nil {
+			img.base.Close() // was opened for reading only
+		}
+		if memory.stale(err) {
+			continue
+		}
+		if err == nil {
+			memory.keep()
+		}
+		return report, err
 	}
-	return report, err
 }
 
 // PublishOptions say how Publish goes about its work; the zero value works.

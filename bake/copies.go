@@ -138,6 +138,9 @@ func (c *copied) changed(stream layer.Entries) layer.Entries {
 // items makes the copy's items.
 func (c *copied) items(roles map[string][]File) []*item {
 	rest := &item{File: File{Role: RoleAsset, Path: path.Clean("/" + c.Dest), Source: c.Path}, tree: true, stream: c.stream}
+	if c.stream != nil {
+		rest.archive = identityOf(c.FS, c.Path)
+	}
 	if rest.Source == "" {
 		rest.Source = c.Instruction
 	}

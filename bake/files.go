@@ -44,10 +44,11 @@ type File struct {
 // item is a File with what it takes to pack it.
 type item struct {
 	File
-	tree    bool          // a directory or archive: recorded as one
-	entries []layer.Entry // in order of name
-	stream  layer.Entries // of an unpacked archive, after entries
-	members []string      // names of the files and links, without leading slash
+	tree    bool           // a directory or archive: recorded as one
+	entries []layer.Entry  // in order of name
+	stream  layer.Entries  // of an unpacked archive, after entries
+	archive layer.Identity // of that archive
+	members []string       // names of the files and links, without leading slash
 
 	recorded RecordedFile // of an item that an image has already
 }
@@ -174,7 +175,7 @@ func (l *lister) unpack(archive, dir string) {
 		l.fail("unpack", err)
 		return
 	}
-	it := &item{File: File{Role: RoleUnpack, Path: dest, Source: archive}, tree: true, stream: entries}
+	it := &item{File: File{Role: RoleUnpack, Path: dest, Source: archive}, tree: true, stream: entries, archive: identityOf(l.fsys, archive)}
 	for _, m := range members {
 		e := layer.Entry{Name: m.Name, Type: m.Type, Mode: m.Mode, Linkname: m.Linkname, Size: m.Size}
 		l.contents = append(l.contents, content(e, nil, archive))
@@ -186,4 +187,13 @@ func (l *lister) unpack(archive, dir string) {
 	}
 	it.Files = len(it.members)
 	l.items = append(l.items, it)
+}
+
+// identityOf is the identity of a file, zero where it cannot be told.
+func identityOf(fsys fs.FS, name string) layer.Identity {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return layer.Identity{}
+	}
+	return layer.IdentityOf(info)
 }

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/layer"
 )
 
 // A Plan is a Spec whose files were found and checked: what will be baked, but
@@ -27,7 +28,8 @@ type Plan struct {
 	contents  []engine.File // for the check
 	findings  []engine.Finding
 	layers    []*bakedLayer
-	toLayout  bool // a tag is in an OCI image layout
+	dirs      map[string]layer.Entry // that are not just 0755 and root's
+	toLayout  bool                   // a tag is in an OCI image layout
 }
 
 // NewPlan finds the files of spec, checks them against the engine contract,
@@ -58,7 +60,7 @@ func NewPlan(ctx context.Context, spec Spec) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.items = listed.items
+	p.items, p.dirs = listed.items, listed.dirs
 	p.contents = listed.contents
 	p.findings = allowed(p.check(), spec.Allow)
 	if p.layers, err = layersOf(listed.items, listed.dirs, spec); err != nil {

@@ -92,11 +92,7 @@ func (p *publisher) layerBlob(ctx context.Context, l *bakedLayer) (*blob, error)
 	if l.found != nil {
 		return l.found.from.blob(name, l.found.desc), nil
 	}
-	var size int64
-	for _, it := range l.items {
-		size += it.Size
-	}
-	if size <= resolveFirst {
+	if sourceSize(l) <= resolveFirst {
 		if err := l.Resolve(ctx); err != nil {
 			return nil, err
 		}

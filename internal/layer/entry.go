@@ -32,6 +32,9 @@ type Entry struct {
 	Linkname string
 	// Size is the number of bytes that a regular file's content must have.
 	Size int64
+	// Source is the identity of the file that the content comes from; zero where
+	// nothing tells whether that has changed.
+	Source Identity
 	// Open opens a regular file's content. A pass calls it once, reads up to
 	// the end of file, and closes the reader before it asks for another entry.
 	Open func() (io.ReadCloser, error)
@@ -48,11 +51,12 @@ type Entries = iter.Seq2[Entry, error]
 func FileEntry(fsys fs.FS, file string, info fs.FileInfo, dest string) Entry {
 	was := stampOf(info)
 	return Entry{
-		Name: dest,
-		Type: tar.TypeReg,
-		Mode: normalMode(info.Mode()),
-		Size: info.Size(),
-		Open: func() (io.ReadCloser, error) { return openUnchanged(fsys, file, was) },
+		Name:   dest,
+		Type:   tar.TypeReg,
+		Mode:   normalMode(info.Mode()),
+		Size:   info.Size(),
+		Source: IdentityOf(info),
+		Open:   func() (io.ReadCloser, error) { return openUnchanged(fsys, file, was) },
 	}
 }
 

@@ -8,6 +8,7 @@ package layer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -48,8 +49,9 @@ type Layer struct {
 	// resolving holds one token while a pass of Resolve runs.
 	resolving chan struct{}
 
-	mu     sync.Mutex
-	result *result // of the first complete pass, nil before
+	mu       sync.Mutex
+	result   *Result // of the first complete pass, or recalled; nil before
+	recalled bool    // no pass has confirmed result
 }
 
 var _ v1.Layer = (*Layer)(nil)
@@ -57,12 +59,43 @@ var _ v1.Layer = (*Layer)(nil)
 // A source writes the uncompressed tar of a layer.
 type source func(ctx context.Context, w io.Writer) ([]File, error)
 
-// A result is what a complete pass found out. The digest of a pass that did
+// A Result is what a complete pass found out. The digest of a pass that did
 // not compress is empty.
-type result struct {
-	digest, diffID v1.Hash
-	size, rawSize  int64 // of the stream as compressed, and before
-	files          []File
+type Result struct {
+	Digest, DiffID v1.Hash
+	Size, RawSize  int64 // of the stream as compressed, and before
+	Files          []File
+}
+
+// ErrRecalled is wrapped, along with ErrChanged, by the error of a pass that
+// differs from a recalled result.
+var ErrRecalled = errors.New("the result of an earlier run does not hold")
+
+// Result returns what the first complete pass found out, and false before.
+func (l *Layer) Result() (Result, bool) {
+	if r := l.known(); r != nil {
+		return *r, true
+	}
+	return Result{}, false
+}
+
+// Recall settles what a pass will find out, from an earlier run over the same
+// sources. A pass that finds out something else ends in ErrRecalled.
+func (l *Layer) Recall(r Result) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.result == nil {
+		l.result, l.recalled = &r, true
+	}
+}
+
+// Forget takes Recall back.
+func (l *Layer) Forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.recalled {
+		l.result, l.recalled = nil, false
+	}
 }
 
 // New returns the layer of entries, which are packed in the order in which
@@ -132,26 +165,26 @@ func (l *Layer) Files() []File {
 	if r == nil {
 		return nil
 	}
-	return slices.Clone(r.files)
+	return slices.Clone(r.Files)
 }
 
 // Digest is the SHA-256 of the compressed bytes. Like DiffID and Size, it
 // resolves the layer first if need be.
 func (l *Layer) Digest() (v1.Hash, error) {
 	r, err := l.resolved()
-	return r.digest, err
+	return r.Digest, err
 }
 
 // DiffID is the SHA-256 of the uncompressed tar.
 func (l *Layer) DiffID() (v1.Hash, error) {
 	r, err := l.resolved()
-	return r.diffID, err
+	return r.DiffID, err
 }
 
 // Size is the number of compressed bytes.
 func (l *Layer) Size() (int64, error) {
 	r, err := l.resolved()
-	return r.size, err
+	return r.Size, err
 }
 
 // MediaType is the OCI media type of the layer's algorithm. It needs no pass.
@@ -170,37 +203,53 @@ func (l *Layer) Uncompressed() (io.ReadCloser, error) {
 	return l.open(context.Background(), codec{algorithm: none}), nil
 }
 
-func (l *Layer) known() *result {
+func (l *Layer) known() *Result {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.result
 }
 
-func (l *Layer) resolved() (result, error) {
+func (l *Layer) resolved() (Result, error) {
 	if r := l.known(); r != nil {
 		return *r, nil
 	}
 	if err := l.Resolve(context.Background()); err != nil {
-		return result{}, err
+		return Result{}, err
 	}
 	return *l.known(), nil
 }
 
 // settle keeps the first result and compares later ones with it.
-func (l *Layer) settle(r result) error {
+func (l *Layer) settle(r Result) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	compressed := r.digest != v1.Hash{}
+	compressed := r.Digest != v1.Hash{}
 	switch {
 	case l.result == nil:
 		if compressed {
 			l.result = &r
 		}
 		return nil
-	case r.diffID != l.result.diffID:
-		return fmt.Errorf("layer with diffID %s is now %s: %w", l.result.diffID, r.diffID, ErrChanged)
-	case compressed && r.digest != l.result.digest:
-		return fmt.Errorf("layer %s is now %s: %w", l.result.digest, r.digest, ErrChanged)
+	case r.DiffID != l.result.DiffID:
+		return l.blamed(fmt.Errorf("layer with diffID %s is now %s: %w", l.result.DiffID, r.DiffID, ErrChanged))
+	case compressed && r.Digest != l.result.Digest:
+		return l.blamed(fmt.Errorf("layer %s is now %s: %w", l.result.Digest, r.Digest, ErrChanged))
 	}
+	l.recalled = l.recalled && !compressed
 	return nil
+}
+
+// differs is err of a pass that differs from the result.
+func (l *Layer) differs(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.blamed(err)
+}
+
+// blamed says so where a recalled result may be what is wrong.
+func (l *Layer) blamed(err error) error {
+	if l.recalled {
+		return fmt.Errorf("%w: %w", err, ErrRecalled)
+	}
+	return err
 }

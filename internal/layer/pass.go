@@ -18,7 +18,7 @@ import (
 // files, hashing the tar, compressing, and hashing the result are done by
 // goroutines of their own where there is enough to do; all have ended when
 // pass returns.
-func (l *Layer) pass(ctx context.Context, c codec, w io.Writer) (result, error) {
+func (l *Layer) pass(ctx context.Context, c codec, w io.Writer) (Result, error) {
 	out := &hashedWriter{w: w, hash: sha256.New()}
 	raw := out
 	var sink io.Writer = out
@@ -42,11 +42,11 @@ func (l *Layer) pass(ctx context.Context, c codec, w io.Writer) (result, error) 
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return result{}, err
+		return Result{}, err
 	}
-	r := result{diffID: raw.sum(), rawSize: raw.n, size: out.n, files: files}
+	r := Result{DiffID: raw.sum(), RawSize: raw.n, Size: out.n, Files: files}
 	if c == l.codec {
-		r.digest = out.sum()
+		r.Digest = out.sum()
 	}
 	return r, nil
 }
@@ -81,7 +81,7 @@ type stream struct {
 
 	stop   func() // ends the pass
 	done   chan struct{}
-	result result // set before the pipe's end of file
+	result Result // set before the pipe's end of file
 }
 
 func (l *Layer) open(ctx context.Context, c codec) *stream {
@@ -120,7 +120,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	if n > 0 && err == nil && s.complete() {
 		var more [1]byte
 		if _, err = io.ReadFull(s.pipe, more[:]); err == nil {
-			err = fmt.Errorf("layer has more than its %d bytes: %w", s.read, ErrChanged)
+			err = s.layer.differs(fmt.Errorf("layer has more than its %d bytes: %w", s.read, ErrChanged))
 		}
 	}
 	if err == io.EOF {
@@ -142,9 +142,9 @@ func (s *stream) complete() bool {
 	case r == nil:
 		return false
 	case s.compress:
-		return s.read >= r.size
+		return s.read >= r.Size
 	default:
-		return s.read >= r.rawSize
+		return s.read >= r.RawSize
 	}
 }
 
