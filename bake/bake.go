@@ -61,13 +61,8 @@ func Bake(ctx context.Context, spec Spec, remote *Remote, opts Options) (*Report
 
 // Bake is the function Bake for a plan that exists.
 func (p *Plan) Bake(ctx context.Context, remote *Remote, opts Options) (*Report, error) {
-	if err := p.possible(); err != nil {
+	if err := p.permitted(opts); err != nil {
 		return nil, err
-	}
-	if !opts.NoCheck {
-		if err := p.Verdict(opts.Strict); err != nil {
-			return nil, err
-		}
 	}
 	remote = remote.orDefault()
 	openBase := func(ctx context.Context, pub *publisher) (*Image, error) {
@@ -120,33 +115,37 @@ func Publish(ctx context.Context, img *Image, remote *Remote, opts PublishOption
 	return report, err
 }
 
-// publish moves layers while openBase finds the base, then the rest.
+// publish publishes an image of layers and a base.
 func publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Context, *publisher) (*Image, error), remote *Remote, tags []string, progress func(Event)) (*Report, *Image, error) {
 	pub, err := newPublisher(remote, tags, progress)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer pub.abort()
+	return pub.publish(ctx, layers, openBase)
+}
 
+// publish moves layers while openBase finds the base, then the rest.
+func (p *publisher) publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Context, *publisher) (*Image, error)) (*Report, *Image, error) {
 	var img *Image
 	var a *assembled
 	layersDone := make(chan struct{})
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(layersDone)
-		return pub.layers(gctx, layers)
+		return p.layers(gctx, layers)
 	})
 	g.Go(func() error {
 		var err error
-		if img, err = openBase(gctx, pub); err != nil {
+		if img, err = openBase(gctx, p); err != nil {
 			return err
 		}
-		for _, t := range pub.targets {
+		for _, t := range p.targets {
 			if err := t.locations()[0].fits(img); err != nil {
 				return err
 			}
 		}
-		g.Go(func() error { return pub.base(gctx, img.base) })
+		g.Go(func() error { return p.base(gctx, img.base) })
 		select {
 		case <-layersDone:
 		case <-gctx.Done():
@@ -158,13 +157,13 @@ func publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Co
 		if a, err = img.assemble(gctx); err != nil {
 			return err
 		}
-		return pub.configs(gctx, a)
+		return p.configs(gctx, a)
 	})
 	if err := g.Wait(); err != nil {
 		return nil, img, err
 	}
-	if err := pub.manifests(ctx, a); err != nil {
+	if err := p.manifests(ctx, a); err != nil {
 		return nil, img, err
 	}
-	return newReport(img, a, pub), img, nil
+	return newReport(img, a, p), img, nil
 }

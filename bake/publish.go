@@ -23,6 +23,9 @@ type publisher struct {
 	archives chan struct{} // one token for the blob that goes to archives; see send
 	before   int64         // requests of the remote before this publish
 
+	look   sync.Once        // for standing
+	stands map[string]int64 // what standing returns
+
 	mu       sync.Mutex
 	transfer Transfer
 	done     bool
@@ -92,7 +95,7 @@ func (p *publisher) layerBlob(ctx context.Context, l *bakedLayer) (*blob, error)
 	if l.found != nil {
 		return l.found.from.blob(name, l.found.desc), nil
 	}
-	if sourceSize(l) <= resolveFirst {
+	if sourceSize(l) <= resolveFirst || !l.made.Resolved() && p.seemsUnchanged(ctx, l) {
 		if err := l.Resolve(ctx); err != nil {
 			return nil, err
 		}

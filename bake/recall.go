@@ -80,7 +80,7 @@ func (m *memory) keep() {
 // stale reports whether err came of a recalled result that does not hold, which
 // is then forgotten: the bake can be tried again.
 func (m *memory) stale(err error) bool {
-	if m == nil || !errors.Is(err, layer.ErrRecalled) {
+	if m == nil || m.layers == nil || !errors.Is(err, layer.ErrRecalled) {
 		return false
 	}
 	for l, key := range m.layers {

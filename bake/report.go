@@ -27,6 +27,8 @@ type Report struct {
 	Findings  []engine.Finding  `json:"findings"`
 	Notes     []string          `json:"notes,omitempty"`
 	Assets    []ReportAsset     `json:"assets,omitempty"` // of Rebind
+	// AlreadyThere is set where a Fleet found the image at every destination.
+	AlreadyThere bool `json:"alreadyThere,omitempty"`
 
 	// Published is every image that was published, by digest, in the order of
 	// the tags.
@@ -62,15 +64,20 @@ func newReport(img *Image, a *assembled, pub *publisher) *Report {
 	r.Transfer.Requests = pub.remote.client.Requests() - pub.before
 	for _, t := range pub.targets {
 		for _, loc := range t.locations() {
-			r.Tags = append(r.Tags, loc.String())
-			// Two tags of a repository are one image there.
-			if at := loc.withDigest(a.desc.Digest.String()); !slices.Contains(r.Published, at) {
-				r.Published = append(r.Published, at)
-			}
+			r.publishedAt(loc)
 		}
 	}
 	r.Image = r.Published[0]
 	return r
+}
+
+// publishedAt notes that the image is at loc.
+func (r *Report) publishedAt(loc Location) {
+	r.Tags = append(r.Tags, loc.String())
+	// Two tags of a repository are one image there.
+	if at := loc.withDigest(r.Digest.String()); !slices.Contains(r.Published, at) {
+		r.Published = append(r.Published, at)
+	}
 }
 
 // describeImage is the report of an image that was not published.

@@ -55,6 +55,14 @@ func (p *Plan) Verdict(strict bool) error { return verdict(p.findings, strict) }
 // possible is nil, or a CheckError where the bake cannot be expressed.
 func (p *Plan) possible() error { return possible(p.findings) }
 
+// permitted is nil, or a CheckError where the bake must not begin.
+func (p *Plan) permitted(opts Options) error {
+	if err := p.possible(); err != nil || opts.NoCheck {
+		return err
+	}
+	return p.Verdict(opts.Strict)
+}
+
 func verdict(findings []engine.Finding, strict bool) error {
 	limit := engine.Error
 	if strict {
