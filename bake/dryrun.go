@@ -83,7 +83,7 @@ func budget(ctx context.Context, img *Image, a *assembled, remote *Remote, locat
 				seen[key] = true
 				g.Go(func() error {
 					how := Mounted // from the first repository
-					if !follows {
+					if !follows || remote.ledger.holds(loc.ref.Context(), desc.Digest) {
 						how = foresee(ctx, img, remote, loc, &blob{desc: desc, known: true, base: base})
 					}
 					mu.Lock()
@@ -111,10 +111,16 @@ func foresee(ctx context.Context, img *Image, remote *Remote, loc Location, b *b
 		return lacking
 	}
 	repo := loc.ref.Context()
+	if remote.ledger.holds(repo, b.desc.Digest) {
+		return Reused
+	}
 	if from := img.base.source.repository(); b.base && from != nil && from.Name().RegistryStr() == repo.RegistryStr() {
 		if from.Name().Name() == repo.Name() {
 			return Reused
 		}
+		return Mounted
+	}
+	if _, ok := remote.ledger.holder(repo.RegistryStr(), b.desc.Digest); ok {
 		return Mounted
 	}
 	if !b.base && b.desc.Size < worthAsking {

@@ -70,7 +70,7 @@ func newTargets(remote *Remote, locations []string) ([]target, error) {
 			repo := loc.ref.Context()
 			t, ok := repositories[repo.Name()]
 			if !ok {
-				t = &repositoryTarget{repo: remote.client.Repository(repo), first: leads[repo.RegistryStr()], ledger: remote.ledger}
+				t = &repositoryTarget{repo: remote.client.Repository(repo), first: leads[repo.RegistryStr()], ledger: remote.ledger, asking: remote.asking}
 				if t.first == nil {
 					leads[repo.RegistryStr()] = t
 				}
@@ -113,6 +113,7 @@ type repositoryTarget struct {
 	first  *repositoryTarget // of the same registry, or nil
 	tags   []Location
 	ledger *ledger
+	asking chan struct{} // of the Remote
 }
 
 func (t *repositoryTarget) add(loc Location) {

@@ -46,6 +46,8 @@ type command struct {
 // The groups of commands, in the order of help.
 const (
 	groupBake     = "Bake"
+	groupLook     = "Look"
+	groupMove     = "Move"
 	groupRegistry = "Registry"
 	groupOther    = "Other"
 )
@@ -56,6 +58,10 @@ func commands() []*command {
 		buildCommand(),
 		checkCommand(),
 		initCommand(),
+		inspectCommand(),
+		promoteCommand(),
+		rebaseCommand(),
+		rebindCommand(),
 		registryCommand(),
 		demoCommand(),
 		versionCommand(),
@@ -147,6 +153,6 @@ func (c *command) printHelp(w io.Writer) {
 		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(c.long))
 	}
 	if fs := c.flagSet(); fs.HasFlags() {
-		fmt.Fprintf(w, "\nFlags:\n%s", fs.FlagUsages())
+		fmt.Fprintf(w, "\nFlags:\n%s", flagUsages(fs))
 	}
 }

@@ -10,10 +10,13 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/bake"
 	"github.com/crane-bake/crane-bake/bake/bakefile"
+	"github.com/crane-bake/crane-bake/internal/credentials"
 	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
@@ -37,6 +40,7 @@ var errReported = errors.New("reported")
 func exitCode(ctx context.Context, err error) int {
 	var check *bake.CheckError
 	var file *bakefile.Error
+	var auth *credentials.FileError
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
@@ -44,13 +48,13 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &file) && !errors.Is(err, fs.ErrNotExist): // a Dockerfile's source may be missing
 		return exitUsage
-	case errors.As(err, &check):
+	case errors.As(err, &check), errors.Is(err, bake.ErrRefused):
 		return exitFindings
 	case errors.Is(err, bake.ErrIntegrity), errors.Is(err, bake.ErrChanged):
 		return exitIntegrity
 	case errors.Is(err, bake.ErrConflict):
 		return exitConflict
-	case errors.Is(err, bake.ErrDenied):
+	case errors.Is(err, bake.ErrDenied), errors.As(err, &auth):
 		return exitDenied
 	case errors.Is(err, bake.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
@@ -84,6 +88,28 @@ func withHint(err error, format string, args ...any) error {
 	return &cliError{err, fmt.Sprintf(format, args...)}
 }
 
+// fileError is err, about a file, without the name of the system call.
+func fileError(name string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// bakeError is an error of one bake of a fleet.
+type bakeError struct {
+	name string
+	err  error
+}
+
+func (e *bakeError) Error() string { return e.name + ": " + e.err.Error() }
+func (e *bakeError) Unwrap() error { return e.err }
+
 // printError writes an error as one line, then its hint; a bake file's problems
 // are a line each.
 func printError(w io.Writer, err error) {
@@ -95,17 +121,35 @@ func printError(w io.Writer, err error) {
 		}
 		return
 	}
-	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	text := err.Error()
 	if errors.Is(err, context.Canceled) {
-		text = "interrupted"
+		text = interrupted(err)
 	}
-	printLine(w, text, hint(err))
+	printLine(w, strings.ReplaceAll(strings.TrimSpace(text), "\n", "; "), hint(err))
 }
 
+// before is how the library ends an error where some tags have moved.
+var before = regexp.MustCompile(`\((published before that: .*)\)`)
+
+// interrupted says of an interrupt which bake it was, and what has happened.
+func interrupted(err error) string {
+	text := "interrupted"
+	var one *bakeError
+	if errors.As(err, &one) {
+		text = one.name + ": " + text
+	}
+	if m := before.FindStringSubmatch(err.Error()); m != nil {
+		text += "; " + m[1]
+	}
+	return text
+}
+
+// printLine writes an error and its hint. Registries and files are by others,
+// and so is much of what an error quotes.
 func printLine(w io.Writer, text, hint string) {
-	fmt.Fprintf(w, "crane-bake: %s\n", text)
+	fmt.Fprintf(w, "crane-bake: %s\n", printable(text))
 	if hint != "" {
-		fmt.Fprintf(w, "  %s\n", hint)
+		fmt.Fprintf(w, "  %s\n", printable(hint))
 	}
 }
 
@@ -117,7 +161,10 @@ func hint(err error) string {
 	}
 	text := err.Error()
 	var answer *registry.Error
+	var auth *credentials.FileError
 	switch {
+	case errors.As(err, &auth):
+		return "repair the file, or name another one with --authfile"
 	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		return "the registry speaks plain HTTP: add --insecure if that is meant"
 	case strings.Contains(text, "certificate signed by unknown authority"):

@@ -32,6 +32,10 @@
 //	                             want N such requests so far, or at least one
 //	seed IMAGE [OPTION...]       put an engine image there; see seedOptions
 //
+//	attach IMAGE TYPE [TAG]      put an artifact beside the image: a referrer of
+//	                             it, or with a TAG of its own
+//	referrers IMAGE [TYPE...]    want referrers of these types
+//
 //	digest IMAGE VAR             set VAR to the image's digest
 //	tagis IMAGE DIGEST|absent    want the image to have the digest
 //	manifest IMAGE [PLATFORM]    print the manifest, indented
@@ -110,6 +114,8 @@ func TestScript(t *testing.T) {
 			"content":   printContent,
 			"layer":     setLayer,
 			"damage":    damage,
+			"attach":    attach,
+			"referrers": referrersAre,
 			"findings":  printFindingsOf,
 			"sarif":     printSARIF,
 		},

@@ -6,13 +6,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/pflag"
 
 	"github.com/crane-bake/crane-bake/bake"
@@ -27,10 +25,10 @@ type reportFlags struct {
 }
 
 func (f *reportFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.format, "format", "text", "of standard output: text or json")
-	fs.StringVar(&f.digestFile, "digest-file", "", "write the digest to this `file`, without a newline")
-	fs.StringVar(&f.imageRefs, "image-refs", "", "write REPO@DIGEST of every published image to this `file`, one a line")
-	fs.StringVar(&f.metadataFile, "metadata-file", "", "write the result as JSON with buildx's keys to this `file`")
+	fs.StringVar(&f.format, "format", "text", "`text|json` form of standard output")
+	fs.StringVar(&f.digestFile, "digest-file", "", "`FILE` write the digest to this file, without a newline")
+	fs.StringVar(&f.imageRefs, "image-refs", "", "`FILE` write REPO@DIGEST of every published image to this file, one a line")
+	fs.StringVar(&f.metadataFile, "metadata-file", "", "`FILE` write the result as JSON with buildx's keys to this file")
 }
 
 func (f *reportFlags) check() error {
@@ -40,12 +38,22 @@ func (f *reportFlags) check() error {
 	return nil
 }
 
-// reportWriter writes what was baked: to standard output at once, to files at
-// the end.
+// reportWriter writes what was published: to standard output at once, to files
+// at the end.
 type reportWriter struct {
 	flags   *reportFlags
 	stdout  io.Writer
-	reports []*bake.Report
+	results []result
+}
+
+// result is what a command published.
+type result struct {
+	report     any // for JSON
+	digest     v1.Hash
+	published  []string // REPO@DIGEST
+	descriptor map[string]any
+	config     v1.Hash // zero where there are several
+	names      []string
 }
 
 // open makes sure, before anything is published, that the files can be
@@ -55,15 +63,7 @@ func (f *reportFlags) open(stdout io.Writer) (*reportWriter, error) {
 		if name == "" {
 			continue
 		}
-		if info, err := os.Stat(name); err == nil && info.IsDir() {
-			return nil, errUsage("%s is a directory; want a file to write", name)
-		}
-		probe, err := os.CreateTemp(filepath.Dir(name), ".crane-bake-")
-		if err != nil {
-			return nil, fmt.Errorf("writing %s: %w", name, errors.Unwrap(err)) // the temporary name is no news
-		}
-		probe.Close()
-		if err := os.Remove(probe.Name()); err != nil {
+		if err := writable(name); err != nil {
 			return nil, err
 		}
 	}
@@ -72,16 +72,35 @@ func (f *reportFlags) open(stdout io.Writer) (*reportWriter, error) {
 
 // add reports one bake.
 func (w *reportWriter) add(r *bake.Report) error {
-	w.reports = append(w.reports, r)
+	one := result{
+		report: r, digest: r.Digest, published: r.Published, names: r.Tags,
+		descriptor: map[string]any{"mediaType": r.MediaType, "digest": r.Digest, "size": r.Size},
+	}
+	if len(r.Platforms) == 1 {
+		one.config = r.Platforms[0].ConfigDigest
+	}
+	return w.write(one)
+}
+
+// addPromoted reports one promotion.
+func (w *reportWriter) addPromoted(r *bake.PromoteReport) error {
+	return w.write(result{
+		report: r, digest: r.Digest, published: r.Published, names: r.Destinations,
+		descriptor: map[string]any{"mediaType": r.MediaType, "digest": r.Digest, "size": r.Size},
+	})
+}
+
+func (w *reportWriter) write(r result) error {
+	w.results = append(w.results, r)
 	if w.flags.format == "json" {
-		line, err := encodeJSON(r)
+		line, err := encodeJSON(r.report)
 		if err != nil {
 			return err
 		}
 		_, err = w.stdout.Write(line)
 		return err
 	}
-	for _, ref := range r.Published {
+	for _, ref := range r.published {
 		if _, err := fmt.Fprintln(w.stdout, ref); err != nil {
 			return err
 		}
@@ -93,15 +112,15 @@ func (w *reportWriter) add(r *bake.Report) error {
 func (w *reportWriter) close() error {
 	var digests, refs []byte
 	var metadata []any
-	for i, r := range w.reports {
+	for i, r := range w.results {
 		if i > 0 {
 			digests = append(digests, '\n')
 		}
-		digests = append(digests, r.Digest.String()...)
-		for _, ref := range r.Published {
+		digests = append(digests, r.digest.String()...)
+		for _, ref := range r.published {
 			refs = append(refs, ref+"\n"...)
 		}
-		metadata = append(metadata, buildxMetadata(r))
+		metadata = append(metadata, r.buildxMetadata())
 	}
 	var whole any = metadata
 	if len(metadata) == 1 {
@@ -115,11 +134,11 @@ func (w *reportWriter) close() error {
 		name    string
 		content []byte
 	}{{w.flags.digestFile, digests}, {w.flags.imageRefs, refs}, {w.flags.metadataFile, encoded}} {
-		if f.name == "" || len(w.reports) == 0 {
+		if f.name == "" || len(w.results) == 0 {
 			continue
 		}
 		if err := replaceFile(f.name, f.content); err != nil {
-			return fmt.Errorf("writing %s: %w", f.name, err)
+			return fmt.Errorf("writing %w", err)
 		}
 	}
 	return nil
@@ -127,19 +146,15 @@ func (w *reportWriter) close() error {
 
 // buildxMetadata is the result under the keys of docker buildx's
 // --metadata-file, and in full under our own.
-func buildxMetadata(r *bake.Report) map[string]any {
+func (r result) buildxMetadata() map[string]any {
 	m := map[string]any{
-		"containerimage.digest": r.Digest,
-		"containerimage.descriptor": map[string]any{
-			"mediaType": r.MediaType,
-			"digest":    r.Digest,
-			"size":      r.Size,
-		},
-		"image.name": strings.Join(r.Tags, ","),
-		"crane-bake": r,
+		"containerimage.digest":     r.digest,
+		"containerimage.descriptor": r.descriptor,
+		"image.name":                strings.Join(r.names, ","),
+		"crane-bake":                r.report,
 	}
-	if len(r.Platforms) == 1 {
-		m["containerimage.config.digest"] = r.Platforms[0].ConfigDigest
+	if r.config != (v1.Hash{}) {
+		m["containerimage.config.digest"] = r.config
 	}
 	return m
 }
@@ -151,25 +166,4 @@ func encodeJSON(v any) ([]byte, error) {
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
 	return b.Bytes(), err
-}
-
-// replaceFile writes a file through a temporary one beside it.
-func replaceFile(name string, content []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	if _, err := tmp.Write(content); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Chmod(0o644); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), name)
 }

@@ -132,7 +132,7 @@ func headerBlock(hdr *tar.Header) ([]byte, error) {
 func (a *Archive) Commit(image Image, tags []string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	entries := retag(nil, image.Top, tags)
+	entries := retag(nil, image.entries(tags))
 	if a.docker {
 		for i, t := range tags {
 			// What docker save writes, and docker load with containerd's image

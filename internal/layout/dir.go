@@ -110,6 +110,7 @@ func (d *Dir) Put(ctx context.Context, r io.Reader) (desc v1.Descriptor, err err
 }
 
 // Commit adds the image to index.json, in place of what the tags named before.
+// It writes nothing where they name the image already.
 func (d *Dir) Commit(image Image, tags []string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,7 +122,12 @@ func (d *Dir) Commit(image Image, tags []string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	index.Manifests = retag(index.Manifests, image.Top, tags)
+	entries := image.entries(tags)
+	if old != nil && holdsAll(old.Manifests, entries) {
+		d.done = true
+		return nil
+	}
+	index.Manifests = retag(index.Manifests, entries)
 	raw, err := json.Marshal(index)
 	if err != nil {
 		return err
@@ -142,32 +148,6 @@ func (d *Dir) Commit(image Image, tags []string) error {
 
 // layoutFile is the content of the file oci-layout.
 const layoutFile = `{"imageLayoutVersion":"1.0.0"}`
-
-// retag returns the entries of an index.json in which every tag names top. No
-// tag is a name of its own: the entry without one.
-func retag(entries []v1.Descriptor, top v1.Descriptor, tags []string) []v1.Descriptor {
-	if len(tags) == 0 {
-		tags = []string{""}
-	}
-	moved := map[string]bool{}
-	for _, t := range tags {
-		moved[t] = true
-	}
-	var kept []v1.Descriptor
-	for _, e := range entries {
-		if !moved[e.Annotations[refName]] {
-			kept = append(kept, e)
-		}
-	}
-	for _, t := range tags {
-		e := v1.Descriptor{MediaType: top.MediaType, Size: top.Size, Digest: top.Digest, Platform: top.Platform}
-		if t != "" {
-			e.Annotations = map[string]string{refName: t}
-		}
-		kept = append(kept, e)
-	}
-	return kept
-}
 
 // Abort removes the blobs and directories that this writer made.
 func (d *Dir) Abort() {

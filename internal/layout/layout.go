@@ -18,6 +18,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -43,6 +44,7 @@ type Writer interface {
 type Image struct {
 	Top       v1.Descriptor
 	Manifests []Manifest // of single images, children of Top or Top itself
+	Attached  []Entry    // what belongs to Top and has tags of its own
 }
 
 // Manifest is one platform's image.
@@ -72,48 +74,36 @@ func Blob(fsys fs.FS, digest v1.Hash) (io.ReadCloser, error) {
 	return f, err
 }
 
-// refName is the annotation that tags an entry of index.json (OCI image-spec,
-// annotations.md).
-const refName = "org.opencontainers.image.ref.name"
+// attachment is a tag for what belongs to an image: the referrers tag of the
+// distribution spec, and those of signatures and the like made from it.
+var attachment = regexp.MustCompile(`^sha256-[0-9a-f]{64}(\.[a-z]+)?$`)
 
 // Find returns the descriptor that tag names in the index.json of the OCI
-// image layout in fsys. An empty tag is right where there is only one image.
+// image layout in fsys. An empty tag is right where there is only one image,
+// whatever is attached to it.
 func Find(fsys fs.FS, tag string) (v1.Descriptor, error) {
-	if _, err := fs.Stat(fsys, "oci-layout"); err != nil {
-		return v1.Descriptor{}, errors.New("not an OCI image layout: it has no file oci-layout")
-	}
-	index, err := readIndex(fsys)
+	entries, err := Entries(fsys)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
 	var tags []string
-	for _, d := range index.Manifests {
-		name := d.Annotations[refName]
-		if tag != "" && (name == tag || d.Digest.String() == tag) {
-			return d, nil
+	var images []Entry
+	for _, e := range entries {
+		if tag != "" && (e.Tag == tag || e.Digest.String() == tag) {
+			return e.Descriptor, nil
 		}
-		tags = append(tags, fmt.Sprintf("%q", name))
+		if !attachment.MatchString(e.Tag) {
+			images = append(images, e)
+			tags = append(tags, fmt.Sprintf("%q", e.Tag))
+		}
 	}
 	switch {
 	case tag != "":
 		return v1.Descriptor{}, fmt.Errorf("tag %q: %w: the layout holds %s", tag, ErrNotFound, strings.Join(tags, ", "))
-	case len(index.Manifests) == 1:
-		return index.Manifests[0], nil
-	case len(index.Manifests) == 0:
+	case len(images) == 1:
+		return images[0].Descriptor, nil
+	case len(images) == 0:
 		return v1.Descriptor{}, fmt.Errorf("the layout holds no image: %w", ErrNotFound)
 	}
 	return v1.Descriptor{}, fmt.Errorf("the layout holds %d images; name one of %s", len(tags), strings.Join(tags, ", "))
-}
-
-func readIndex(fsys fs.FS) (*v1.IndexManifest, error) {
-	f, err := fsys.Open("index.json")
-	if err != nil {
-		return nil, fmt.Errorf("not an OCI image layout: %w", err)
-	}
-	defer f.Close()
-	index, err := v1.ParseIndexManifest(f)
-	if err != nil {
-		return nil, fmt.Errorf("reading index.json: %w", err)
-	}
-	return index, nil
 }

@@ -32,6 +32,9 @@ type host struct {
 	// What this registry turned out not to do.
 	noMonolithicPost atomic.Bool
 	noMount          sync.Map // source repository name: struct{}
+	noReferrers      atomic.Bool
+
+	fallbacks sync.Map // repository and tag: the chan struct{} of who changes it
 }
 
 // way is an authenticated transport for one set of scopes.
@@ -87,7 +90,7 @@ func (h *host) ping(ctx context.Context) error {
 	if h.pinged != nil {
 		return nil
 	}
-	rec := &recordPing{inner: h.client.wire}
+	rec := &recordPing{inner: h.client.wire, host: h.registry.RegistryStr()}
 	if _, err := transport.Ping(ctx, h.registry, rec); err != nil {
 		return rec.reason(err)
 	}
@@ -99,6 +102,7 @@ func (h *host) ping(ctx context.Context) error {
 // go-containerregistry tries https before http where both may be used.
 type recordPing struct {
 	inner  http.RoundTripper
+	host   string
 	answer atomic.Pointer[pingAnswer]
 	// The failures of https and of http.
 	secure, plain atomic.Pointer[error]
@@ -114,6 +118,8 @@ func (t *recordPing) reason(err error) error {
 		return *plain
 	case isHopeless(*secure) && !speaksNoTLS(*secure):
 		return *secure // a certificate; what http got is a 400
+	case plain != nil:
+		return &unreachableError{t.host, *secure, *plain, err}
 	}
 	return err
 }

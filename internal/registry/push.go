@@ -205,7 +205,14 @@ func (r *Repository) commitUpload(ctx context.Context, at url.URL, desc v1.Descr
 
 // PutManifest stores a manifest under a tag or its digest.
 func (r *Repository) PutManifest(ctx context.Context, ref string, mediaType types.MediaType, raw []byte) error {
-	return r.host.client.retry(ctx, func(ctx context.Context) error {
+	_, err := r.putManifest(ctx, ref, mediaType, raw)
+	return err
+}
+
+// putManifest returns the header of the registry's answer.
+func (r *Repository) putManifest(ctx context.Context, ref string, mediaType types.MediaType, raw []byte) (http.Header, error) {
+	var header http.Header
+	err := r.host.client.retry(ctx, func(ctx context.Context) error {
 		res, err := r.host.send(ctx, request{
 			op:     fmt.Sprintf("writing manifest %s to %s", ref, r.name),
 			method: http.MethodPut,
@@ -220,8 +227,10 @@ func (r *Repository) PutManifest(ctx context.Context, ref string, mediaType type
 			return err
 		}
 		finish(res)
+		header = res.Header
 		return nil
 	})
+	return header, err
 }
 
 // location is where an upload session goes on; it may be relative.

@@ -1,0 +1,190 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/crane-bake/crane-bake/internal/layout"
+	"github.com/crane-bake/crane-bake/internal/registry"
+)
+
+// current is the digest that l, which is in files, has for its tag; zero where
+// there is no such tag or file.
+func (l Location) current() (v1.Hash, error) {
+	entries, _, done, err := l.entries()
+	if errors.Is(err, fs.ErrNotExist) {
+		return v1.Hash{}, nil
+	}
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	for _, e := range entries {
+		if e.Tag == l.tag {
+			return e.Digest, done()
+		}
+	}
+	return v1.Hash{}, done()
+}
+
+// entries lists what the layout at l holds. The file system that it is in is
+// open until done is called.
+func (l Location) entries() (entries []layout.Entry, fsys fs.FS, done func() error, err error) {
+	if l.transport == transportOCI {
+		// The directory of a layout in the making is none yet.
+		if _, err := os.Stat(filepath.Join(l.path, "oci-layout")); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	source, err := openLayout(l)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	fsys = source.(layoutSource).fsys
+	if entries, err = layout.Entries(fsys); err != nil {
+		return nil, nil, nil, errors.Join(err, source.Close())
+	}
+	return entries, fsys, source.Close, nil
+}
+
+// destinationFailed is destinationError for a location that is no target yet.
+func destinationFailed(loc Location, err error) error {
+	return &sideError{"destination " + loc.String(), err}
+}
+
+// fileReceiver is an image layout or an archive of one.
+type fileReceiver struct {
+	*freight
+	target   *fileTarget
+	attached []layout.Entry
+}
+
+func (r *fileReceiver) survey(_ context.Context, noClobber bool) error {
+	if !noClobber {
+		return nil
+	}
+	type named struct {
+		loc  Location
+		want v1.Hash
+	}
+	var tags []named
+	for _, loc := range r.target.all {
+		tags = append(tags, named{loc, r.top.desc.Digest})
+	}
+	for _, t := range r.tags {
+		loc := r.target.first
+		loc.tag = t.tag
+		tags = append(tags, named{loc, t.desc.Digest})
+	}
+	for _, t := range tags {
+		holds, err := t.loc.current()
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(t.loc.path); err == nil && holds == (v1.Hash{}) && t.loc.transport == transportOCIArchive {
+			return fmt.Errorf("%w: the archive exists, and would be replaced by one without its images", ErrConflict)
+		}
+		if holds != (v1.Hash{}) && holds != t.want {
+			return conflict(t.loc.tag, holds, t.want)
+		}
+	}
+	return nil
+}
+
+// holds is false: other tools write manifests without what is in them, and
+// asking for a blob is only a look at a file.
+func (r *fileReceiver) holds(*manifest) bool { return false }
+
+func (r *fileReceiver) store(ctx context.Context) error {
+	for _, m := range r.all {
+		if err := r.put(ctx, m.raw); err != nil {
+			return err
+		}
+	}
+	if subject := r.top.body.Subject; subject != nil {
+		if err := r.attach(ctx, subject.Digest, []*manifest{r.top}); err != nil {
+			return err
+		}
+	}
+	for _, l := range r.lists {
+		if err := r.attach(ctx, l.subject.desc.Digest, l.referrers); err != nil {
+			return err
+		}
+	}
+	for _, t := range r.tags {
+		r.attached = append(r.attached, layout.Entry{Descriptor: t.desc, Tag: t.tag})
+	}
+	return nil
+}
+
+func (r *fileReceiver) put(ctx context.Context, raw []byte) error {
+	content := registry.Bytes(raw)
+	if desc, _ := content.Descriptor(); r.target.writer.Has(desc.Digest) {
+		return nil
+	}
+	return r.target.upload(ctx, content)
+}
+
+// attach lists the referrers of a subject under its referrers tag: a layout
+// has no other place for them.
+func (r *fileReceiver) attach(ctx context.Context, subject v1.Hash, referrers []*manifest) error {
+	tag := registry.ReferrersTag(subject)
+	old, err := r.list(tag)
+	if err != nil {
+		return fmt.Errorf("reading the tag %s: %w", tag, err)
+	}
+	var entries []v1.Descriptor
+	for _, m := range referrers {
+		entries = append(entries, m.listed())
+	}
+	raw, _, err := registry.MergeReferrers(old, entries)
+	if err != nil {
+		return fmt.Errorf("adding to the tag %s: %w", tag, err)
+	}
+	digest, size, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	desc := v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest, Size: size}
+	r.attached = append(r.attached, layout.Entry{Descriptor: desc, Tag: tag})
+	return r.put(ctx, raw)
+}
+
+// list is the list of referrers under a tag of the layout as it is; nil where
+// there is none. An archive is written anew.
+func (r *fileReceiver) list(tag string) ([]byte, error) {
+	if r.target.first.transport != transportOCI {
+		return nil, nil
+	}
+	entries, fsys, done, err := r.target.first.entries()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.Tag == tag {
+			raw, err := (&layoutAttachments{layoutSource: layoutSource{fsys: fsys}}).readEntry(e.Descriptor)
+			return raw, errors.Join(err, done())
+		}
+	}
+	return nil, done()
+}
+
+func (r *fileReceiver) expose(context.Context) ([]string, error) {
+	if err := r.target.writer.Commit(layout.Image{Top: r.top.desc, Attached: r.attached}, r.target.tags()); err != nil {
+		return nil, err
+	}
+	return []string{r.target.String()}, nil
+}

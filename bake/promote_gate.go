@@ -1,0 +1,56 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bake
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrRefused is wrapped where a condition keeps an image from being promoted.
+var ErrRefused = errors.New("refused")
+
+// cosignSignature is the media type of the payload that cosign signs. Its
+// signatures are found by a tag, not as referrers.
+const cosignSignature = "application/vnd.dev.cosign.simplesigning.v1+json"
+
+// gate wants a referrer of the top manifest for each of the types.
+func (f *freight) gate(required []string) error {
+	has := f.attachedTypes()
+	for _, want := range required {
+		if slices.Contains(has, want) {
+			continue
+		}
+		there := "it has none of any type"
+		if len(has) > 0 {
+			there = "it has " + strings.Join(has, ", ")
+		}
+		return fmt.Errorf("%w: %s has no referrer of type %s; %s", ErrRefused, f.top.desc.Digest, want, there)
+	}
+	return nil
+}
+
+// attachedTypes is the types of what refers to the top manifest, sorted.
+func (f *freight) attachedTypes() []string {
+	var types []string
+	for _, l := range f.lists {
+		if l.subject != f.top {
+			continue
+		}
+		for _, r := range l.referrers {
+			types = append(types, r.artifactType())
+			for _, d := range r.contents() {
+				types = append(types, string(d.MediaType))
+			}
+		}
+	}
+	if slices.ContainsFunc(f.tags, func(t attachedTag) bool { return t.tag == cosignTag(f.top.desc.Digest, "sig") }) {
+		types = append(types, cosignSignature)
+	}
+	slices.Sort(types)
+	types = slices.Compact(types)
+	return slices.DeleteFunc(types, func(t string) bool { return t == "" })
+}
