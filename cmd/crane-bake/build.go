@@ -6,12 +6,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/crane-bake/crane-bake/bake"
 )
@@ -75,12 +73,17 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 	if err != nil {
 		return err
 	}
+	if err := b.distinct(bakes); err != nil {
+		return err
+	}
 	out, err := b.report.open(env.stdout)
 	if err != nil {
 		return err
 	}
 	for i := range bakes {
-		bakes[i].Spec.Created = created
+		if bakes[i].Spec.Created.IsZero() {
+			bakes[i].Spec.Created = created
+		}
 		if len(bakes[i].Spec.Tags) == 0 && !b.dryRun {
 			return withHint(errUsage("build: no destination"), "name one with --tag, or under tags in the bake file")
 		}
@@ -105,9 +108,9 @@ func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, 
 	if err != nil {
 		return nil, err
 	}
-	findings, verdict := judged(plan, b.strict)
+	findings, verdict := judged(plan, label, b.strict)
 	if !b.remote.quiet {
-		printFindings(env.stderr, spec.FS, label, findings, b.remote.verbose)
+		printFindings(env.stderr, spec.FS, findings, b.remote.verbose)
 	}
 	if verdict != nil && !b.noCheck {
 		return nil, verdict
@@ -132,58 +135,9 @@ func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, 
 	report, err := plan.Bake(ctx, remote, bake.Options{NoCheck: true, Progress: show.event})
 	show.stop()
 	if err == nil && !b.remote.quiet && label == "" {
-		printDone(env.stderr, report, time.Since(start))
+		printDone(env.stderr, "baked", report, time.Since(start))
 	}
 	return report, err
-}
-
-// atOnce is how many bakes of a fleet run side by side.
-const atOnce = 4
-
-// fleet bakes many specs over one remote. A bake that fails is one line, and
-// does not stop the others.
-func (b *build) fleet(ctx context.Context, env *environment, remote *bake.Remote, bakes []namedSpec, out *reportWriter) error {
-	type result struct {
-		report *bake.Report
-		err    error
-		done   chan struct{}
-	}
-	results := make([]result, len(bakes))
-	for i := range results {
-		results[i].done = make(chan struct{})
-	}
-	var g errgroup.Group
-	g.SetLimit(atOnce)
-	go func() {
-		for i, one := range bakes {
-			g.Go(func() error {
-				defer close(results[i].done)
-				results[i].report, results[i].err = b.one(ctx, env, remote, one.Name, one.Spec)
-				return nil
-			})
-		}
-	}()
-	failed := 0
-	for i, one := range bakes {
-		<-results[i].done
-		err := results[i].err
-		if err == nil {
-			err = out.add(results[i].report)
-		}
-		if err != nil {
-			failed++
-			printError(env.stderr, fmt.Errorf("%s: %w", one.Name, err))
-		}
-	}
-	if !b.dryRun {
-		if err := out.close(); err != nil {
-			return err
-		}
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d bakes failed", failed, len(bakes))
-	}
-	return nil
 }
 
 // sourceDateEpoch is the time of reproducible-builds.org's variable, or the

@@ -46,7 +46,7 @@ func (c *check) register(fs *pflag.FlagSet) {
 	c.what.registerWhat(fs)
 	fs.BoolVar(&c.strict, "strict", false, "exit with 3 for warnings too; secrets in plain text are errors")
 	fs.BoolVarP(&c.notes, "verbose", "v", false, "show notes, which never change the verdict, in text and github too")
-	fs.StringVar(&c.format, "format", "text", "of the result: text, json, sarif or github")
+	fs.StringVar(&c.format, "format", "text", "`text|json|sarif|github` form of the result")
 }
 
 func (c *check) run(ctx context.Context, env *environment, names []string) error {
@@ -60,30 +60,19 @@ func (c *check) run(ctx context.Context, env *environment, names []string) error
 	if err != nil {
 		return err
 	}
-	var all []engine.Finding
-	var verdict error
-	for _, one := range bakes {
-		plan, err := bake.NewPlan(ctx, one.Spec)
-		if err != nil && one.Name != "" {
-			err = fmt.Errorf("%s: %w", one.Name, err)
-		}
-		if err != nil {
-			return err
-		}
-		findings, err := judged(plan, c.strict)
-		if err != nil {
-			verdict = err
-		}
-		all = append(all, findings...)
+	all, verdict, err := c.judge(ctx, bakes)
+	if err != nil && bakes[0].Name == "" {
+		return err
 	}
 	if !c.notes && (c.format == "text" || c.format == "github") {
-		all = slices.DeleteFunc(all, func(f engine.Finding) bool { return f.Severity == engine.Note })
+		all = slices.DeleteFunc(all, func(f finding) bool { return f.Severity == engine.Note })
 	}
 	if c.format == "sarif" || c.format == "github" {
 		c.locate(all)
 	}
-	if err := write(env.stdout, all, host); err != nil {
-		return err
+	// In a fleet, one bake that cannot be checked hides nothing of the others.
+	if werr := write(env.stdout, all, host); werr != nil || err != nil {
+		return errors.Join(err, werr)
 	}
 	if verdict != nil {
 		return fmt.Errorf("%w: %w", errReported, verdict)
@@ -91,9 +80,30 @@ func (c *check) run(ctx context.Context, env *environment, names []string) error
 	return nil
 }
 
+// judge checks every bake. The error joins why some cannot be checked.
+func (c *check) judge(ctx context.Context, bakes []namedSpec) (all []finding, verdict, err error) {
+	var broken []error
+	for _, one := range bakes {
+		plan, err := bake.NewPlan(ctx, one.Spec)
+		if err != nil && one.Name != "" {
+			err = &bakeError{one.Name, err}
+		}
+		if err != nil {
+			broken = append(broken, err)
+			continue
+		}
+		findings, err := judged(plan, one.Name, c.strict)
+		if err != nil {
+			verdict = err
+		}
+		all = append(all, findings...)
+	}
+	return all, verdict, errors.Join(broken...)
+}
+
 // locate places findings that are about no file of their own at the bake file:
 // those who read these formats show what stands at a file.
-func (c *check) locate(findings []engine.Finding) {
+func (c *check) locate(findings []finding) {
 	file := c.what.file
 	if file == "" && c.what.model == "" {
 		file = defaultBakeFile
@@ -105,12 +115,18 @@ func (c *check) locate(findings []engine.Finding) {
 	}
 }
 
-// judged is a plan's findings, graded as strictness asks, and its verdict.
-func judged(plan *bake.Plan, strict bool) ([]engine.Finding, error) {
+// judged is the findings of a plan, for the bake of that name, graded as
+// strictness asks, and its verdict.
+func judged(plan *bake.Plan, name string, strict bool) ([]finding, error) {
 	err := plan.Verdict(strict)
+	graded := plan.Findings()
 	var check *bake.CheckError
 	if errors.As(err, &check) {
-		return check.Findings, err
+		graded = check.Findings
 	}
-	return plan.Findings(), err
+	findings := make([]finding, len(graded))
+	for i, f := range graded {
+		findings[i] = finding{f, name}
+	}
+	return findings, err
 }

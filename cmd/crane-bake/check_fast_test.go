@@ -94,7 +94,7 @@ func TestCheckFleetIsFast(t *testing.T) {
 	// They are all looked at: the last one is wrong.
 	write(t, dir, "bake999/rest.json", `{"Transport": "RETS"}`)
 	stdout, stderr, code := inTime(t, 2*time.Second, "-f", write(t, dir, "fleet.yaml", fleet.String()))
-	if code != exitFindings || stderr != "" || !strings.HasPrefix(stdout, "error SD-06 "+filepath.ToSlash(dir)+"/bake999/rest.json:1: ") {
+	if code != exitFindings || stderr != "" || !strings.HasPrefix(stdout, "bake999: error SD-06 "+filepath.ToSlash(dir)+"/bake999/rest.json:1: ") {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 	if !strings.HasSuffix(stdout, "\n1 error, 0 warnings\n") {

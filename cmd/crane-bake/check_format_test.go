@@ -23,19 +23,21 @@ var oddFinding = engine.Finding{
 func TestGitHubEscapes(t *testing.T) {
 	for name, c := range map[string]struct {
 		finding engine.Finding
+		bake    string
 		want    string
 	}{
-		"all": {oddFinding, "::error file=a%2Cb%3A100%25%0D%0A%3A%3Aerror%3A%3Ac\x1b.json,line=2,col=3,title=SD-06" +
-			"::100%25, a:b%0D%0A::error::c%0Ad"},
-		"no file":            {engine.Finding{Rule: "ENV-18", Message: "m"}, "::notice title=ENV-18::m"},
-		"no column":          {engine.Finding{Rule: "M-05", Severity: engine.Warning, File: "f", Line: 7, Message: "m"}, "::warning file=f,line=7,title=M-05::m"},
-		"variable":           {engine.Finding{Rule: "X-04", Variable: "STREAMS", Message: "m"}, "::notice title=X-04::STREAMS: m"},
-		"variable, once":     {engine.Finding{Rule: "ENV-08", Variable: "STREAMS", Message: "STREAMS: m"}, "::notice title=ENV-08::STREAMS: m"},
-		"variable in a file": {engine.Finding{Rule: "X-04", Variable: "STREAMS", File: "f", Message: "m"}, "::notice file=f,title=X-04::STREAMS: m"},
+		"all": {oddFinding, "", "::error file=a%2Cb%3A100%25\ufffd\ufffd%3A%3Aerror%3A%3Ac\ufffd.json,line=2,col=3,title=SD-06" +
+			"::100%25, a:b\ufffd\ufffd::error::c%0Ad"},
+		"no file":            {engine.Finding{Rule: "ENV-18", Message: "m"}, "", "::notice title=ENV-18::m"},
+		"no column":          {engine.Finding{Rule: "M-05", Severity: engine.Warning, File: "f", Line: 7, Message: "m"}, "", "::warning file=f,line=7,title=M-05::m"},
+		"variable":           {engine.Finding{Rule: "X-04", Variable: "STREAMS", Message: "m"}, "", "::notice title=X-04::STREAMS: m"},
+		"variable, once":     {engine.Finding{Rule: "ENV-08", Variable: "STREAMS", Message: "STREAMS: m"}, "", "::notice title=ENV-08::STREAMS: m"},
+		"of a fleet":         {engine.Finding{Rule: "X-04", Variable: "STREAMS", Message: "m"}, "a", "::notice title=X-04::a: STREAMS: m"},
+		"variable in a file": {engine.Finding{Rule: "X-04", Variable: "STREAMS", File: "f", Message: "m"}, "", "::notice file=f,title=X-04::STREAMS: m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
-			if err := writeGitHub(&b, []engine.Finding{c.finding}, nil); err != nil {
+			if err := writeGitHub(&b, []finding{{c.finding, c.bake}}, nil); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want+"\n", b.String()); diff != "" {
@@ -49,7 +51,7 @@ func TestTextIsSafe(t *testing.T) {
 	var b strings.Builder
 	file := "a\r\nb\x1b[31m"
 	fsys := fstest.MapFS{}
-	if err := writeText(&b, []engine.Finding{{Rule: "M-05", Severity: engine.Error, File: file, Line: 1, Message: "m"}}, fsys); err != nil {
+	if err := writeText(&b, []finding{{Finding: engine.Finding{Rule: "M-05", Severity: engine.Error, File: file, Line: 1, Message: "m"}}}, fsys); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff("error M-05 a��b�[31m:1: m\n1 error, 0 warnings\n", b.String()); diff != "" {
@@ -86,7 +88,7 @@ func TestSourceLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
 			fsys := fstest.MapFS{"f": {Data: []byte(strings.ReplaceAll(c.text, "\n", "\r\n"))}}
-			writeFinding(&b, engine.Finding{Rule: "SD-04", File: "f", Line: c.line, Column: c.column, Message: "m"}, fsys)
+			writeFinding(&b, finding{Finding: engine.Finding{Rule: "SD-04", File: "f", Line: c.line, Column: c.column, Message: "m"}}, fsys)
 			_, shown, _ := strings.Cut(b.String(), "\n")
 			if diff := cmp.Diff(c.want, shown); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

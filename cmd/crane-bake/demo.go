@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"testing/fstest"
@@ -19,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/spf13/pflag"
 
 	"github.com/crane-bake/crane-bake/bake"
 	"github.com/crane-bake/crane-bake/bake/bakefile"
@@ -27,15 +29,47 @@ import (
 )
 
 func demoCommand() *command {
+	var seed string
 	return &command{
 		name: "demo", group: groupRegistry,
 		short: "Show the whole main job, offline, on the embedded registry",
 		long: `
 Starts the embedded registry, puts a stand-in engine for two platforms into it,
 bakes examples/scorer onto it, reads the result back, and shows what is in it
-and what it took.`,
-		run: func(ctx context.Context, env *environment, _ []string) error { return demo(ctx, env.stdout) },
+and what it took.
+
+With --seed, only the stand-in engine is put somewhere, to try things on it:
+
+  crane-bake registry &
+  crane-bake demo --seed localhost:5000/fastscore/engine:1.10`,
+		flags: func(fs *pflag.FlagSet) {
+			fs.StringVar(&seed, "seed", "", "`IMAGE` put the stand-in engine there, in a registry on loopback, and do no more")
+		},
+		run: func(ctx context.Context, env *environment, _ []string) error {
+			if seed != "" {
+				return seedOnly(ctx, env.stdout, seed)
+			}
+			return demo(ctx, env.stdout)
+		},
 	}
+}
+
+// seedOnly puts the stand-in engine into a registry on loopback. Elsewhere
+// somebody would take it for an engine.
+func seedOnly(ctx context.Context, w io.Writer, engine string) error {
+	ref, err := name.NewTag(engine)
+	if err != nil || !onLoopback(ref.RegistryStr()) {
+		return errUsage("--seed %q: want HOST:PORT/REPO:TAG in a registry on loopback", engine)
+	}
+	if err := seedEngine(ctx, w, engine); err != nil {
+		return fmt.Errorf("seeding the stand-in engine: %w", err)
+	}
+	return nil
+}
+
+func onLoopback(registry string) bool {
+	host, _, err := net.SplitHostPort(registry)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
 func demo(ctx context.Context, w io.Writer) (err error) {

@@ -7,8 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -37,10 +37,7 @@ type baseConfigs func(ctx context.Context, image string, platforms []string) (*d
 
 // loadDockerfile reads the bake that a Dockerfile describes.
 func (f *specFlags) loadDockerfile(ctx context.Context, host *hostFS, file string, bases baseConfigs) ([]namedSpec, error) {
-	text, err := os.ReadFile(file)
-	if pe, ok := err.(*fs.PathError); ok {
-		return nil, fmt.Errorf("%s: %w", file, pe.Err) // without the name of the system call
-	}
+	text, err := readSmall(host, file)
 	if err != nil {
 		return nil, err
 	}
@@ -54,66 +51,113 @@ func (f *specFlags) loadDockerfile(ctx context.Context, host *hostFS, file strin
 	}
 	dir = path.Clean(filepath.ToSlash(dir))
 	if err := host.addTree(dir); err != nil {
-		return nil, fmt.Errorf("reading the build context: %w", err)
+		return nil, fmt.Errorf("reading the build context %w", fileError(dir, err))
 	}
 	opts := dockerfile.Options{Context: subFS{host, dir}}
 	if opts.BuildArgs, err = parsePairs("--build-arg", "NAME=VALUE", f.buildArgs); err != nil {
 		return nil, err
 	}
-	if opts.Ignore, err = readIgnore(file, dir); err != nil {
-		return nil, fmt.Errorf("reading the ignore file: %w", err)
+	if opts.Ignore, err = readIgnore(host, file, dir); err != nil {
+		return nil, fmt.Errorf("reading the ignore file %w", err)
 	}
 	if len(f.platforms) == 1 {
 		opts.Platform = f.platforms[0]
 	}
-	spec, needsBase, err := parsed.Spec(opts)
+	spec, err := f.dockerfileSpec(ctx, parsed, opts, bases)
 	if err != nil {
 		return nil, err
 	}
-	if needsBase && bases != nil {
-		image, platforms := spec.Base, spec.Platforms
-		if f.base != "" {
-			image = f.base
-		}
-		if len(f.platforms) > 0 {
-			platforms = f.platforms
-		}
-		if opts.Base, err = bases(ctx, image, platforms); err != nil {
-			return nil, err
-		}
-		if spec, _, err = parsed.Spec(opts); err != nil {
-			return nil, err
-		}
-	}
 	spec.FS = host
 	for i, c := range spec.Copies {
-		if c.Path == "" {
-			continue // a directory
-		}
-		if c.FS != nil && c.FS != opts.Context {
-			here := hereFS{c.FS, c.Path, path.Clean(file + "<<" + c.Path)}
-			spec.Copies[i].FS, spec.Copies[i].Path = here, here.as
-			continue
-		}
-		// Named from where the user stands, findings can be followed.
-		spec.Copies[i].FS, spec.Copies[i].Path = host, path.Join(dir, c.Path)
-		if c.Skip != nil {
-			spec.Copies[i].Skip = func(name string) bool { return c.Skip(below(dir, name)) }
-		}
+		spec.Copies[i] = fromHere(c, host, file, dir)
 	}
 	return []namedSpec{{Spec: spec}}, nil
 }
 
-// readIgnore reads the ignore file of a Dockerfile: its own beside it, else that
-// of the context.
-func readIgnore(file, context string) ([]byte, error) {
-	for _, name := range []string{file + ".dockerignore", path.Join(context, ".dockerignore")} {
-		patterns, err := os.ReadFile(name)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return patterns, err
-		}
+// dockerfileSpec evaluates a Dockerfile, again with its base's config where it
+// refers to that.
+func (f *specFlags) dockerfileSpec(ctx context.Context, parsed *dockerfile.File, opts dockerfile.Options, bases baseConfigs) (bake.Spec, error) {
+	spec, needsBase, err := parsed.Spec(opts)
+	if err != nil || !needsBase || bases == nil {
+		return spec, err
 	}
-	return []byte{}, nil
+	image, platforms := spec.Base, spec.Platforms
+	if f.base != "" {
+		image = f.base
+	}
+	if len(f.platforms) > 0 {
+		platforms = f.platforms
+	}
+	if opts.Base, err = bases(ctx, image, platforms); err != nil {
+		return spec, err
+	}
+	spec, _, err = parsed.Spec(opts)
+	return spec, err
+}
+
+// fromHere names what a Dockerfile in the context dir copies from where the user
+// stands, so that findings can be followed.
+func fromHere(c bake.Copy, host *hostFS, file, dir string) bake.Copy {
+	if c.Path == "" {
+		return c // a directory
+	}
+	if context := (subFS{host, dir}); c.FS != nil && c.FS != fs.FS(context) {
+		here := hereFS{c.FS, c.Path, path.Clean(file + "<<" + c.Path)}
+		c.FS, c.Path = here, here.as
+		return c
+	}
+	c.FS, c.Path = host, path.Join(dir, c.Path)
+	if skip := c.Skip; skip != nil {
+		c.Skip = func(name string) bool { return skip(below(dir, name)) }
+	}
+	return c
+}
+
+// maxSmall bounds a Dockerfile and its ignore file, which are written by hand
+// or by a small script.
+const maxSmall = 1 << 20
+
+// readSmall reads a file whose content will be held in memory.
+func readSmall(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errUsage("%s: not a regular file", name)
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxSmall+1))
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	if len(content) > maxSmall {
+		return nil, errUsage("%s: larger than %d MiB", name, maxSmall>>20)
+	}
+	return content, nil
+}
+
+// readIgnore reads the ignore file of a Dockerfile: its own beside it, else that
+// of the context. No symbolic link leads out of either directory.
+func readIgnore(host *hostFS, file, context string) ([]byte, error) {
+	// A tree of its own: in host, it might be inside of the context.
+	beside := newHostFS()
+	defer beside.close()
+	if err := beside.addTree(path.Dir(file)); err != nil {
+		return nil, fileError(path.Dir(file), err)
+	}
+	patterns, err := readSmall(beside, file+".dockerignore")
+	if errors.Is(err, fs.ErrNotExist) {
+		patterns, err = readSmall(host, path.Join(context, ".dockerignore"))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return []byte{}, nil
+	}
+	return patterns, err
 }
 
 // below is name relative to dir, which holds it.

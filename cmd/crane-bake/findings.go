@@ -17,9 +17,15 @@ import (
 	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
+// A finding is one of a bake, which has a name in a fleet.
+type finding struct {
+	engine.Finding
+	Bake string `json:"bake,omitempty"`
+}
+
 // findingsFormats are the forms of a check's result, by the name that --format
 // knows.
-var findingsFormats = map[string]func(w io.Writer, findings []engine.Finding, fsys fs.FS) error{
+var findingsFormats = map[string]func(w io.Writer, findings []finding, fsys fs.FS) error{
 	"text":   writeText,
 	"json":   writeJSON,
 	"sarif":  writeSARIF,
@@ -27,7 +33,7 @@ var findingsFormats = map[string]func(w io.Writer, findings []engine.Finding, fs
 }
 
 // counts is how many findings are errors and warnings.
-func counts(findings []engine.Finding) (errs, warnings int) {
+func counts(findings []finding) (errs, warnings int) {
 	for _, f := range findings {
 		switch f.Severity {
 		case engine.Error:
@@ -41,7 +47,7 @@ func counts(findings []engine.Finding) (errs, warnings int) {
 
 // writeText writes the form for people: a line each, the line of the file that
 // it is about, a remedy, and a count at the end.
-func writeText(w io.Writer, findings []engine.Finding, fsys fs.FS) error {
+func writeText(w io.Writer, findings []finding, fsys fs.FS) error {
 	b := bufio.NewWriter(w)
 	for _, f := range findings {
 		writeFinding(b, f, fsys)
@@ -51,14 +57,14 @@ func writeText(w io.Writer, findings []engine.Finding, fsys fs.FS) error {
 	return b.Flush()
 }
 
-func writeFinding(w io.Writer, f engine.Finding, fsys fs.FS) {
+func writeFinding(w io.Writer, f finding, fsys fs.FS) {
 	where := printable(place(f))
 	if where != "" && !strings.HasPrefix(f.Message, where) {
 		where += ": "
 	} else {
 		where = "" // the message begins with it
 	}
-	fmt.Fprintf(w, "%s %s %s%s\n", f.Severity, f.Rule, where, f.Message)
+	fmt.Fprintf(w, "%s%s %s %s\n", f.label(), f.Severity, f.Rule, printable(where+f.Message))
 	if line, ok := sourceLine(fsys, f); ok {
 		fmt.Fprintf(w, "    %s\n", line)
 		if f.Column > 0 {
@@ -66,20 +72,29 @@ func writeFinding(w io.Writer, f engine.Finding, fsys fs.FS) {
 		}
 	}
 	if f.Hint != "" {
-		fmt.Fprintf(w, "  %s\n", f.Hint)
+		fmt.Fprintf(w, "  %s\n", printable(f.Hint))
 	}
 }
 
-// message is what a finding says, beginning with the variable that it is about.
-func message(f engine.Finding) string {
-	if f.Variable == "" || strings.HasPrefix(f.Message, f.Variable) {
-		return f.Message
+// label begins what is said of a fleet's bake: "NAME: ".
+func (f finding) label() string {
+	if f.Bake == "" {
+		return ""
 	}
-	return f.Variable + ": " + f.Message
+	return f.Bake + ": "
+}
+
+// message is what a finding says, beginning with the bake and the variable that
+// it is about.
+func message(f finding) string {
+	if f.Variable == "" || strings.HasPrefix(f.Message, f.Variable) {
+		return f.label() + f.Message
+	}
+	return f.label() + f.Variable + ": " + f.Message
 }
 
 // place is where a finding is: FILE, FILE:LINE or VARIABLE.
-func place(f engine.Finding) string {
+func place(f finding) string {
 	switch {
 	case f.File == "":
 		return f.Variable
@@ -100,7 +115,7 @@ var secretive = regexp.MustCompile(`(?i)secret|passw|pwd|token|credential|access
 // sourceLine is the line of the file that a finding is about. A line that may
 // hold a secret is not shown, whatever the finding: a descriptor is often one
 // line.
-func sourceLine(fsys fs.FS, f engine.Finding) (string, bool) {
+func sourceLine(fsys fs.FS, f finding) (string, bool) {
 	if fsys == nil || f.File == "" || f.Line == 0 || f.Rule == "SD-54" {
 		return "", false
 	}
@@ -158,36 +173,37 @@ func indentTo(line string, column int) string {
 }
 
 // writeJSON writes one object with the findings and their counts.
-func writeJSON(w io.Writer, findings []engine.Finding, _ fs.FS) error {
+func writeJSON(w io.Writer, findings []finding, _ fs.FS) error {
 	if findings == nil {
-		findings = []engine.Finding{}
+		findings = []finding{}
 	}
 	errs, warnings := counts(findings)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(struct {
-		Findings []engine.Finding `json:"findings"`
-		Errors   int              `json:"errors"`
-		Warnings int              `json:"warnings"`
+		Findings []finding `json:"findings"`
+		Errors   int       `json:"errors"`
+		Warnings int       `json:"warnings"`
 	}{findings, errs, warnings})
 }
 
 // writeGitHub writes workflow commands, which GitHub shows beside the lines of
 // a pull request.
-func writeGitHub(w io.Writer, findings []engine.Finding, _ fs.FS) error {
+func writeGitHub(w io.Writer, findings []finding, _ fs.FS) error {
 	for _, f := range findings {
 		command := map[engine.Severity]string{engine.Error: "error", engine.Warning: "warning", engine.Note: "notice"}[f.Severity]
 		var properties []string
 		for _, p := range []struct {
 			name, value string
-		}{{"file", f.File}, {"line", positive(f.Line)}, {"col", positive(f.Column)}, {"title", f.Rule}} {
+		}{{"file", printable(f.File)}, {"line", positive(f.Line)}, {"col", positive(f.Column)}, {"title", f.Rule}} {
 			if p.value != "" {
 				properties = append(properties, p.name+"="+escapeProperty(p.value))
 			}
 		}
 		text := message(f)
+		text = printable(text)
 		if f.Hint != "" {
-			text += "\n" + f.Hint
+			text += "\n" + printable(f.Hint)
 		}
 		if _, err := fmt.Fprintf(w, "::%s %s::%s\n", command, strings.Join(properties, ","), escapeData(text)); err != nil {
 			return err

@@ -8,6 +8,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/pflag"
 )
 
 func helpCommand() *command {
@@ -50,4 +54,29 @@ docker-archive:FILE[:REPO:TAG].
 
 Try it, offline: crane-bake demo
 `)
+}
+
+// flagUsages is a line for each flag: name, placeholder, meaning. A usage
+// begins with its placeholder in backquotes, as in "`FILE` of the model".
+func flagUsages(fs *pflag.FlagSet) string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	fs.VisitAll(func(f *pflag.Flag) {
+		name := "      --" + f.Name
+		if f.Shorthand != "" {
+			name = "  -" + f.Shorthand + ", --" + f.Name
+		}
+		placeholder, usage := pflag.UnquoteUsage(f)
+		if _, rest, ok := strings.Cut(f.Usage, "`"+placeholder+"` "); ok && strings.HasPrefix(f.Usage, "`") {
+			usage = rest
+		}
+		switch f.DefValue {
+		case "", "0", "false", "[]":
+		default:
+			usage += " (default " + f.DefValue + ")"
+		}
+		fmt.Fprintf(t, "%s\t%s\n", strings.TrimRight(name+" "+placeholder, " "), usage)
+	})
+	t.Flush()
+	return b.String()
 }

@@ -47,7 +47,7 @@ type initialize struct {
 }
 
 func (i *initialize) register(fs *pflag.FlagSet) {
-	fs.StringVarP(&i.output, "output", "o", "", "`FILE` to write; - is standard output; default DIR/"+defaultBakeFile)
+	fs.StringVarP(&i.output, "output", "o", "", "`FILE` write this file; - is standard output; default DIR/"+defaultBakeFile)
 	fs.BoolVar(&i.force, "force", false, "replace the file that is there")
 }
 
@@ -58,7 +58,7 @@ func (i *initialize) run(ctx context.Context, env *environment, args []string) e
 	dir := path.Clean(filepath.ToSlash(strings.Join(args, "")))
 	switch info, err := os.Stat(dir); {
 	case err != nil:
-		return fmt.Errorf("reading %s: %w", dir, errors.Unwrap(err))
+		return fmt.Errorf("reading %w", fileError(dir, err))
 	case !info.IsDir():
 		return withHint(errUsage("init: %s is no directory", dir), "name the directory of the model and its files")
 	}
@@ -84,7 +84,7 @@ func (i *initialize) run(ctx context.Context, env *environment, args []string) e
 		return checkDraft(ctx, env, host, output, d.Content)
 	}
 	for _, q := range d.Questions {
-		fmt.Fprintf(env.stderr, "%s:%d: %s\n", output, q.Line, q.Text)
+		fmt.Fprintf(env.stderr, "%s:%d: %s\n", output, q.Line, printable(q.Text))
 	}
 	return withHint(fmt.Errorf("init: %s of %s left to fill in", plural(len(d.Questions), "line"), output),
 		"then run crane-bake check -f %s", output)
@@ -97,7 +97,7 @@ func (i *initialize) write(env *environment, output string, content []byte) erro
 		return err
 	}
 	if err := replaceFile(output, content); err != nil {
-		return fmt.Errorf("writing %s: %w", output, err)
+		return fmt.Errorf("writing %w", err)
 	}
 	fmt.Fprintf(env.stderr, "wrote %s\n", output)
 	return nil
@@ -164,8 +164,8 @@ func checkDraft(ctx context.Context, env *environment, host *hostFS, name string
 	if err != nil {
 		return err
 	}
-	findings, verdict := judged(plan, false)
-	findings = slices.DeleteFunc(findings, func(f engine.Finding) bool { return f.Severity == engine.Note })
+	findings, verdict := judged(plan, "", false)
+	findings = slices.DeleteFunc(findings, func(f finding) bool { return f.Severity == engine.Note })
 	if err := writeText(env.stderr, findings, host); err != nil {
 		return err
 	}

@@ -19,27 +19,25 @@ import (
 )
 
 // printFindings writes findings as check does; notes only where they are asked
-// for. In a fleet, label is the bake's name.
-func printFindings(w io.Writer, fsys fs.FS, label string, findings []engine.Finding, notes bool) {
+// for.
+func printFindings(w io.Writer, fsys fs.FS, findings []finding, notes bool) {
 	var b bytes.Buffer // written at once: the bakes of a fleet run side by side
 	for _, f := range findings {
 		if f.Severity == engine.Note && !notes {
 			continue
-		}
-		if label != "" {
-			fmt.Fprintf(&b, "%s: ", label)
 		}
 		writeFinding(&b, f, fsys)
 	}
 	b.WriteTo(w)
 }
 
-// printDone sums up a bake in one line, and says what was left out.
-func printDone(w io.Writer, r *bake.Report, took time.Duration) {
+// printDone sums up what was done, a past participle, in one line, and says what
+// was left out.
+func printDone(w io.Writer, done string, r *bake.Report, took time.Duration) {
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		fmt.Fprintf(w, "note: %s\n", printable(n))
 	}
-	fmt.Fprintf(w, "baked %s in %s: %s, %d requests\n", plural(len(r.Platforms), "image"), seconds(took), moved(r.Transfer), r.Transfer.Requests)
+	fmt.Fprintf(w, "%s %s in %s: %s, %d requests\n", done, plural(len(r.Platforms), "image"), seconds(took), moved(r.Transfer), r.Transfer.Requests)
 }
 
 // moved says what a transfer did, without what it did not.
@@ -62,33 +60,38 @@ func moved(t bake.Transfer) string {
 // printBudget shows what a bake would do.
 func printBudget(w io.Writer, plan *bake.Plan, r *bake.Report) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "base\t%s@%s\n", r.Base.Name, r.Base.Digest)
+	row := func(cells ...string) {
+		for i, c := range cells {
+			cells[i] = strings.ReplaceAll(printable(c), "\t", " ") // a tab ends a cell
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	row("base", fmt.Sprintf("%s@%s", r.Base.Name, r.Base.Digest))
 	for _, p := range r.Platforms {
 		if p.Platform == "" {
 			continue // a base that does not say
 		}
-		fmt.Fprintf(t, "platform\t%s\n", p.Platform)
+		row("platform", p.Platform)
 	}
 	for _, f := range plan.Files() {
-		what := strings.TrimSpace(string(f.Role) + " " + f.Name)
-		fmt.Fprintf(t, "%s\t%s\t%s\tfrom %s\n", what, f.Path, size(f.Size), f.Source)
+		row(strings.TrimSpace(string(f.Role)+" "+f.Name), f.Path, size(f.Size), "from "+f.Source)
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Env)) {
-		fmt.Fprintf(t, "env\t%s=%s\n", k, r.Env[k])
+		row("env", k+"="+r.Env[k])
 	}
 	for _, l := range r.Layers {
-		fmt.Fprintf(t, "layer\t%s\t%s\t%s\n", l.Class, size(l.Size), l.Digest)
+		row("layer", l.Class, size(l.Size), l.Digest.String())
 	}
 	for _, tag := range r.Tags {
-		fmt.Fprintf(t, "tag\t%s\n", tag)
+		row("tag", tag)
 	}
-	fmt.Fprintf(t, "upload\t%s\n", size(r.Transfer.UploadedBytes))
-	fmt.Fprintf(t, "mount\t%s\n", size(r.Transfer.MountedBytes))
-	fmt.Fprintf(t, "copy\t%s\n", size(r.Transfer.CopiedBytes))
-	fmt.Fprintf(t, "reuse\t%s\n", size(r.Transfer.ReusedBytes))
+	row("upload", size(r.Transfer.UploadedBytes))
+	row("mount", size(r.Transfer.MountedBytes))
+	row("copy", size(r.Transfer.CopiedBytes))
+	row("reuse", size(r.Transfer.ReusedBytes))
 	t.Flush()
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		fmt.Fprintf(w, "note: %s\n", printable(n))
 	}
 	fmt.Fprintln(w, "dry run: nothing was written")
 }

@@ -72,6 +72,7 @@ func (p *progress) event(e bake.Event) {
 	if p.mode == "none" {
 		return
 	}
+	e.Blob, e.Target = printable(e.Blob), printable(e.Target) // a platform is named by the base
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.target == "" {

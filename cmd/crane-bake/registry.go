@@ -27,8 +27,8 @@ Serves the OCI distribution API without authentication, on loopback unless told
 otherwise, until it is interrupted. The address is printed on standard output
 once it answers. Without --dir everything is kept in memory.`,
 		flags: func(fs *pflag.FlagSet) {
-			fs.StringVar(&address, "address", "127.0.0.1:5000", "`HOST:PORT` to listen on; port 0 takes a free one")
-			fs.StringVar(&dir, "dir", "", "keep the content in this `directory`")
+			fs.StringVar(&address, "address", "127.0.0.1:5000", "`HOST:PORT` listen here; port 0 takes a free one")
+			fs.StringVar(&dir, "dir", "", "`DIR` keep the content in this directory; default in memory")
 		},
 		run: func(ctx context.Context, env *environment, _ []string) error {
 			_, port, err := net.SplitHostPort(address)

@@ -6,8 +6,10 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -34,17 +36,17 @@ type remoteFlags struct {
 
 func (f *remoteFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.insecure, "insecure", false, "allow plain HTTP and unverified certificates beyond loopback hosts")
-	fs.StringVar(&f.caFile, "ca-file", "", "trust the certificate authorities in this PEM `file` too")
-	fs.StringVar(&f.certFile, "cert-file", "", "client certificate, a PEM `file`")
-	fs.StringVar(&f.keyFile, "key-file", "", "key of the client certificate, a PEM `file`")
-	fs.StringVar(&f.authFile, "authfile", "", "`file` with registry credentials, instead of Docker's and Podman's")
-	fs.IntVar(&f.retries, "retries", registry.DefaultRetries, "how often to repeat a request after a passing failure")
-	fs.DurationVar(&f.timeout, "timeout", registry.DefaultTimeout, "give up an attempt in which no byte moved for so long")
-	fs.IntVar(&f.jobs, "jobs", 8, "how many blobs to move at once")
-	fs.StringVar(&f.progress, "progress", "auto", "how to show progress: auto, tty, plain or none")
+	fs.StringVar(&f.caFile, "ca-file", "", "`FILE` trust the certificate authorities in this PEM file too")
+	fs.StringVar(&f.certFile, "cert-file", "", "`FILE` client certificate, a PEM file")
+	fs.StringVar(&f.keyFile, "key-file", "", "`FILE` key of the client certificate, a PEM file")
+	fs.StringVar(&f.authFile, "authfile", "", "`FILE` registry credentials, instead of Docker's and Podman's")
+	fs.IntVar(&f.retries, "retries", registry.DefaultRetries, "`N` how often to repeat a request after a passing failure")
+	fs.DurationVar(&f.timeout, "timeout", registry.DefaultTimeout, "`DURATION` give up an attempt in which no byte moved for so long")
+	fs.IntVar(&f.jobs, "jobs", 8, "`N` how many blobs to move at once")
+	fs.StringVar(&f.progress, "progress", "auto", "`auto|tty|plain|none` how to show progress")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but results and errors")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log retries and fallbacks")
-	fs.StringVar(&f.logFormat, "log-format", "text", "format of the log: text or json")
+	fs.StringVar(&f.logFormat, "log-format", "text", "`text|json` format of the log")
 }
 
 // remote makes the way to registries that the flags ask for.
@@ -108,7 +110,7 @@ func (f *remoteFlags) transport() (http.RoundTripper, error) {
 	if f.caFile != "" {
 		pem, err := os.ReadFile(f.caFile)
 		if err != nil {
-			return nil, fmt.Errorf("reading --ca-file: %w", err)
+			return nil, fmt.Errorf("reading --ca-file: %w", fileError(f.caFile, err))
 		}
 		pool, err := x509.SystemCertPool()
 		if err != nil {
@@ -121,6 +123,10 @@ func (f *remoteFlags) transport() (http.RoundTripper, error) {
 	}
 	if f.certFile != "" || f.keyFile != "" {
 		cert, err := tls.LoadX509KeyPair(f.certFile, f.keyFile)
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = fileError(path.Path, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the client certificate: %w", err)
 		}

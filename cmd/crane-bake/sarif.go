@@ -72,7 +72,7 @@ const projectURL = "https://github.com/crane-bake/crane-bake"
 
 // writeSARIF writes a SARIF log. A finding that is about no file is placed at
 // the directory, because every result needs a location.
-func writeSARIF(w io.Writer, findings []engine.Finding, _ fs.FS) error {
+func writeSARIF(w io.Writer, findings []finding, _ fs.FS) error {
 	rules := engine.Rules()
 	driver := sarifDriver{Name: "crane-bake", InformationURI: projectURL, Version: version(), Rules: make([]sarifRule, len(rules))}
 	for i, r := range rules {

@@ -46,12 +46,13 @@ func position(file string, line, column int) string {
 var severities = []string{"error", "warning", "note"}
 
 // printFindingsOf reads the JSON of a check, which must be of its form, and
-// prints the findings: SEVERITY RULE PLACE, the variable where there is no file;
-// then how many.
+// prints the findings: SEVERITY RULE PLACE, the variable where there is no file,
+// after "BAKE: " in a fleet; then how many.
 func printFindingsOf(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, !neg && len(args) == 1, "findings FILE")
 	var result struct {
 		Findings []struct {
+			Bake     string `json:"bake"`
 			Rule     string `json:"rule"`
 			Severity string `json:"severity"`
 			File     string `json:"file"`
@@ -74,6 +75,9 @@ func printFindingsOf(ts *testscript.TestScript, neg bool, args []string) {
 		at := f.File
 		if at == "" {
 			at = f.Variable
+		}
+		if f.Bake != "" {
+			fmt.Fprintf(ts.Stdout(), "%s: ", f.Bake)
 		}
 		fmt.Fprintln(ts.Stdout(), strings.TrimSpace(f.Severity+" "+f.Rule+" "+position(at, f.Line, f.Column)))
 	}

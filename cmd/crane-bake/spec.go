@@ -7,12 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -49,30 +47,30 @@ type specFlags struct {
 // register adds all of them; registerWhat those that say what is baked.
 func (f *specFlags) register(fs *pflag.FlagSet) {
 	f.registerWhat(fs)
-	fs.StringArrayVarP(&f.tags, "tag", "t", nil, "`image` location to publish to; repeatable")
-	fs.StringVar(&f.compression, "compression", "", "of layers: gzip, zstd or none, with an optional :LEVEL; default gzip")
-	fs.StringVar(&f.layers, "layers", "", "auto, class or single; default auto: a class of files of 1 MiB or more has its own layer")
+	fs.StringArrayVarP(&f.tags, "tag", "t", nil, "`IMAGE` publish to this image location; repeatable")
+	fs.StringVar(&f.compression, "compression", "", "`gzip|zstd|none[:LEVEL]` compression of the layers; default gzip")
+	fs.StringVar(&f.layers, "layers", "", "`auto|class|single` how files are spread over layers; default auto: a class of files of 1 MiB or more has its own")
 }
 
 func (f *specFlags) registerWhat(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.file, "file", "f", "", "bake.yaml or Dockerfile, a `file`; default ./bake.yaml where no --model is given")
-	fs.StringVar(&f.context, "context", "", "`directory` that a Dockerfile copies from; default the Dockerfile's own")
-	fs.StringArrayVar(&f.buildArgs, "build-arg", nil, "set a Dockerfile's ARG `NAME=VALUE`; repeatable")
-	fs.StringVar(&f.profile, "profile", "", "`name` of the bake file's profile to merge over the rest")
-	fs.StringVarP(&f.base, "base", "b", "", "engine `image`; default "+bake.DefaultBase)
-	fs.StringVarP(&f.model, "model", "m", "", "model `file`; its extension selects the runner")
-	fs.StringArrayVarP(&f.schemas, "schema", "s", nil, "bind a schema `NAME=FILE`; repeatable")
-	fs.StringArrayVar(&f.streams, "stream", nil, "bind a stream descriptor `SLOT=FILE`; repeatable")
-	fs.StringArrayVar(&f.attachments, "attachment", nil, "bake an archive `file` and list it in ATTACHMENTS; repeatable")
-	fs.StringArrayVar(&f.unpack, "unpack", nil, "unpack an archive `FILE[=DIR]` under the assets directory; repeatable")
-	fs.StringArrayVar(&f.assets, "asset", nil, "bake a further file or directory `PATH[=DEST]`; repeatable")
-	fs.StringVar(&f.connectPrefix, "connect-prefix", "", "`URL` of Connect; default the base's own, else "+bake.DefaultConnectPrefix)
-	fs.StringVar(&f.assetsDir, "assets-dir", "", "in-image `directory` of the files; default "+bake.DefaultAssetsDir)
-	fs.StringArrayVarP(&f.env, "env", "e", nil, "set an environment variable `K=V`; repeatable")
-	fs.StringArrayVarP(&f.labels, "label", "l", nil, "set an image label `K=V`; repeatable")
-	fs.StringArrayVar(&f.annotations, "annotation", nil, "set a manifest annotation `K=V`; repeatable")
-	fs.StringSliceVar(&f.platforms, "platform", nil, "choose `OS/ARCH[/VARIANT]` of the base; repeatable; default all")
-	fs.StringSliceVar(&f.allow, "allow", nil, "`rules` of the check whose findings do not count")
+	fs.StringVarP(&f.file, "file", "f", "", "`FILE` bake.yaml or Dockerfile; default ./bake.yaml where no --model is given")
+	fs.StringVar(&f.context, "context", "", "`DIR` directory that a Dockerfile copies from; default the Dockerfile's own")
+	fs.StringArrayVar(&f.buildArgs, "build-arg", nil, "`NAME=VALUE` set a Dockerfile's ARG; repeatable")
+	fs.StringVar(&f.profile, "profile", "", "`NAME` merge this profile of the bake file over the rest")
+	fs.StringVarP(&f.base, "base", "b", "", "`IMAGE` engine image; default "+bake.DefaultBase)
+	fs.StringVarP(&f.model, "model", "m", "", "`FILE` model file; its extension selects the runner")
+	fs.StringArrayVarP(&f.schemas, "schema", "s", nil, "`NAME=FILE` bind a schema; repeatable")
+	fs.StringArrayVar(&f.streams, "stream", nil, "`SLOT=FILE` bind a stream descriptor; repeatable")
+	fs.StringArrayVar(&f.attachments, "attachment", nil, "`FILE` bake an archive and list it in ATTACHMENTS; repeatable")
+	fs.StringArrayVar(&f.unpack, "unpack", nil, "`FILE[=DIR]` unpack an archive under the assets directory; write \\= for an = of FILE; repeatable")
+	fs.StringArrayVar(&f.assets, "asset", nil, "`PATH[=DEST]` bake a further file or directory; write \\= for an = of PATH; repeatable")
+	fs.StringVar(&f.connectPrefix, "connect-prefix", "", "`URL` base URL of Connect; default the base's own, else "+bake.DefaultConnectPrefix)
+	fs.StringVar(&f.assetsDir, "assets-dir", "", "`DIR` in-image directory of the files; default "+bake.DefaultAssetsDir)
+	fs.StringArrayVarP(&f.env, "env", "e", nil, "`K=V` set an environment variable; repeatable")
+	fs.StringArrayVarP(&f.labels, "label", "l", nil, "`K=V` set an image label; repeatable")
+	fs.StringArrayVar(&f.annotations, "annotation", nil, "`K=V` set a manifest annotation; repeatable")
+	fs.StringSliceVar(&f.platforms, "platform", nil, "`OS/ARCH[/VARIANT]` choose a platform of the base; repeatable; default all")
+	fs.StringSliceVar(&f.allow, "allow", nil, "`RULE[,RULE]` rules of the check whose findings do not count; repeatable")
 }
 
 // namedSpec is a spec and, in a fleet, its name.
@@ -128,9 +126,13 @@ func (f *specFlags) load(ctx context.Context, env *environment, host *hostFS, fi
 		return nil, errUsage("--context and --build-arg belong to a Dockerfile; %s is none", file)
 	}
 	if err := host.addTree(path.Dir(file)); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", file, err)
+		return nil, fmt.Errorf("reading %w", fileError(file, err))
 	}
 	bakes, err := bakefile.Load(host, file, bakefile.Options{Profile: f.profile, Names: names, LookupEnv: env.lookup, ModelGiven: f.model != ""})
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return nil, fmt.Errorf("reading bake file %w", fileError(file, err))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -139,153 +141,4 @@ func (f *specFlags) load(ctx context.Context, env *environment, host *hostFS, fi
 		specs[i] = namedSpec{b.Name, b.Spec}
 	}
 	return specs, nil
-}
-
-// override puts the flags over what the bake file said.
-func (f *specFlags) override(s *bake.Spec, host *hostFS) error {
-	var err error
-	set := func(to *string, from string) {
-		if from != "" {
-			*to = from
-		}
-	}
-	set(&s.Base, f.base)
-	set(&s.ConnectPrefix, f.connectPrefix)
-	set(&s.AssetsDir, f.assetsDir)
-	if f.model != "" {
-		if s.Model, err = host.add(f.model); err != nil {
-			return err
-		}
-	}
-	if err := f.overrideFiles(s, host); err != nil {
-		return err
-	}
-	for _, kv := range []struct {
-		flag  string
-		to    *map[string]string
-		pairs []string
-	}{{"--env", &s.Env, f.env}, {"--label", &s.Labels, f.labels}, {"--annotation", &s.Annotations, f.annotations}} {
-		set, err := parsePairs(kv.flag, "KEY=VALUE", kv.pairs)
-		if err != nil {
-			return err
-		}
-		*kv.to = merged(*kv.to, set)
-	}
-	if len(f.tags) > 0 {
-		s.Tags = f.tags
-	}
-	if len(f.platforms) > 0 {
-		s.Platforms = f.platforms
-	}
-	s.Allow = append(s.Allow, f.allow...)
-	if f.compression != "" {
-		if s.Compression, err = bake.ParseCompression(f.compression); err != nil {
-			return errUsage("--%v", err)
-		}
-	}
-	if f.layers != "" {
-		if s.Layers, err = bake.ParseLayerMode(f.layers); err != nil {
-			return errUsage("--%v", err)
-		}
-	}
-	return nil
-}
-
-// overrideFiles puts the files that flags name over those of the bake file.
-func (f *specFlags) overrideFiles(s *bake.Spec, host *hostFS) error {
-	schemas, err := parsePairs("--schema", "NAME=FILE", f.schemas)
-	if err != nil {
-		return err
-	}
-	if err := addAll(host, schemas); err != nil {
-		return err
-	}
-	s.Schemas = merged(s.Schemas, schemas)
-
-	streams, err := parsePairs("--stream", "SLOT=FILE", f.streams)
-	if err != nil {
-		return err
-	}
-	if err := addAll(host, streams); err != nil {
-		return err
-	}
-	slots := map[int]string{}
-	for text, file := range streams {
-		slot, err := strconv.Atoi(text)
-		if err != nil || slot < 0 || strconv.Itoa(slot) != text {
-			return withHint(errUsage("--stream %s=%s: %q is no slot", text, file, text), "slots are 0, 1, 2 …: even ones are inputs, odd ones outputs")
-		}
-		slots[slot] = file
-	}
-	s.Streams = merged(s.Streams, slots)
-
-	for _, a := range f.attachments {
-		name, err := host.add(a)
-		if err != nil {
-			return err
-		}
-		s.Attachments = append(s.Attachments, name)
-	}
-	unpack := map[string]string{}
-	for _, u := range f.unpack {
-		file, dir, _ := strings.Cut(u, "=")
-		name, err := host.add(file)
-		if err != nil {
-			return err
-		}
-		unpack[name] = dir
-	}
-	s.Unpack = merged(s.Unpack, unpack)
-	for _, text := range f.assets {
-		asset, err := bake.ParseAsset(text)
-		if err != nil {
-			return errUsage("--%v", err)
-		}
-		if asset.Path, err = host.add(asset.Path); err != nil {
-			return err
-		}
-		s.Assets = append(s.Assets, asset)
-	}
-	return nil
-}
-
-// addAll replaces the files of a map by their names in host.
-func addAll(host *hostFS, files map[string]string) error {
-	for k, file := range files {
-		name, err := host.add(file)
-		if err != nil {
-			return err
-		}
-		files[k] = name
-	}
-	return nil
-}
-
-// parsePairs reads the values of a repeatable flag that are of the given form.
-func parsePairs(flag, form string, values []string) (map[string]string, error) {
-	pairs := map[string]string{}
-	for _, v := range values {
-		k, val, ok := strings.Cut(v, "=")
-		if !ok || k == "" {
-			return nil, errUsage("%s %q: want %s", flag, v, form)
-		}
-		if _, twice := pairs[k]; twice {
-			return nil, errUsage("%s names %s twice", flag, k)
-		}
-		pairs[k] = val
-	}
-	return pairs, nil
-}
-
-// merged is base with what over says instead or in addition.
-func merged[K comparable](base, over map[K]string) map[K]string {
-	if len(over) == 0 {
-		return base
-	}
-	out := maps.Clone(base)
-	if out == nil {
-		out = map[K]string{}
-	}
-	maps.Copy(out, over)
-	return out
 }

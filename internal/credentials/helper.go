@@ -1,0 +1,116 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package credentials
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// helperLimit is how long a credential helper may take: some ask a cloud, or
+// wait for a keychain to be unlocked.
+const helperLimit = 30 * time.Second
+
+// notFound is how helpers say that they have nothing for a server
+// (github.com/docker/docker-credential-helpers, credentials/error.go).
+const notFound = "credentials not found in native keychain"
+
+// A turn is one server's place in line for a helper.
+type turn struct {
+	taken  chan struct{} // holds one token
+	asked  bool
+	answer *authn.AuthConfig
+}
+
+// ask asks a credential helper for the credentials of a scope; nil is none. An
+// answer is kept, a failure is not.
+func (k *Keychain) ask(ctx context.Context, helper, scope string) (*authn.AuthConfig, error) {
+	key := helper + " " + scope
+	k.mu.Lock()
+	t, ok := k.turns[key]
+	if !ok {
+		t = &turn{taken: make(chan struct{}, 1)}
+		k.turns[key] = t
+	}
+	k.mu.Unlock()
+	select {
+	case t.taken <- struct{}{}:
+		defer func() { <-t.taken }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if t.asked {
+		return t.answer, nil
+	}
+	answer, err := k.run(ctx, "docker-credential-"+helper, server(scope))
+	if err != nil {
+		return nil, err
+	}
+	t.asked, t.answer = true, answer
+	return answer, nil
+}
+
+// server is what a helper knows a scope as. Docker Hub's is a URL of old.
+func server(scope string) string {
+	if scope == name.DefaultRegistry {
+		return authn.DefaultAuthKey
+	}
+	return scope
+}
+
+// run runs "PROGRAM get", which reads a server and writes its credentials.
+func (k *Keychain) run(parent context.Context, program, server string) (*authn.AuthConfig, error) {
+	if strings.ContainsAny(program, `/\`) {
+		return nil, fmt.Errorf("credential helper %q: want a name without a path", program)
+	}
+	ctx, cancel := context.WithTimeout(parent, k.limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "get")
+	cmd.Stdin = strings.NewReader(server)
+	// A killed helper's own children may keep its output open.
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	switch {
+	case parent.Err() != nil:
+		return nil, context.Cause(parent)
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s did not answer for %s within %v", program, server, k.limit)
+	case err != nil && strings.TrimSpace(stdout.String()) == notFound:
+		return nil, nil
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, fmt.Errorf("credential helper %s is not installed", program)
+	case err != nil:
+		// A helper that fails says why in one of the two.
+		return nil, fmt.Errorf("%s: %w: %s", program, err, firstLine(stdout.String()+"\n"+stderr.String()))
+	}
+	var answer struct{ Username, Secret string }
+	if err := json.Unmarshal(stdout.Bytes(), &answer); err != nil {
+		return nil, fmt.Errorf("%s: its answer for %s is not valid JSON", program, server)
+	}
+	switch answer.Username {
+	case "<token>": // docker login's mark of an identity token
+		return &authn.AuthConfig{Username: answer.Username, IdentityToken: answer.Secret}, nil
+	case "":
+		if answer.Secret == "" {
+			return nil, nil
+		}
+	}
+	return &authn.AuthConfig{Username: answer.Username, Password: answer.Secret}, nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(line)
+}
