@@ -6,12 +6,15 @@ package main
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
 func buildCommand() *command {
@@ -40,7 +43,9 @@ type build struct {
 	remote remoteFlags
 	report reportFlags
 
-	dryRun, noCheck, strict bool
+	dryRun, noCheck, strict, noCache bool
+
+	shard string // I/N
 }
 
 func (b *build) register(fs *pflag.FlagSet) {
@@ -48,6 +53,8 @@ func (b *build) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&b.dryRun, "dry-run", false, "show what would be baked and moved; write nothing")
 	fs.BoolVar(&b.noCheck, "no-check", false, "bake in spite of the check's findings")
 	fs.BoolVar(&b.strict, "strict", false, "let warnings of the check stop the bake")
+	fs.BoolVar(&b.noCache, "no-cache", false, "read large files again even if they seem unchanged")
+	fs.StringVar(&b.shard, "shard", "", "bake the `I/N` part of a fleet, 0 ≤ I < N, chosen by the bakes' names")
 	b.report.register(fs)
 	b.remote.register(fs)
 }
@@ -76,6 +83,10 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 	if err := b.distinct(bakes); err != nil {
 		return err
 	}
+	fleet := bakes[0].Name != ""
+	if bakes, err = b.chosen(bakes); err != nil {
+		return err
+	}
 	out, err := b.report.open(env.stdout)
 	if err != nil {
 		return err
@@ -88,22 +99,43 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 			return withHint(errUsage("build: no destination"), "name one with --tag, or under tags in the bake file")
 		}
 	}
-	if len(bakes) == 1 {
-		report, err := b.one(ctx, env, remote, "", bakes[0].Spec)
-		if err != nil {
-			return err
-		}
-		if b.dryRun {
-			return out.add(report)
-		}
-		return errors.Join(out.add(report), out.close())
+	opts := bake.Options{Strict: b.strict, NoCheck: b.noCheck, CacheDir: b.cacheDir(env)}
+	if fleet {
+		return b.fleet(ctx, env, remote, opts, bakes, out)
 	}
-	return b.fleet(ctx, env, remote, bakes, out)
+	publish := func(ctx context.Context, plan *bake.Plan, progress func(bake.Event)) (*bake.Report, error) {
+		opts.Progress = progress
+		return plan.Bake(ctx, remote, opts)
+	}
+	report, err := b.one(ctx, env, remote, bakes[0], publish)
+	if err != nil {
+		return err
+	}
+	if b.dryRun {
+		return out.add(report)
+	}
+	return errors.Join(out.add(report), out.close())
 }
 
-// one bakes one spec. In a fleet label is its name, and what is said of it is
-// kept short.
-func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, label string, spec bake.Spec) (*bake.Report, error) {
+// cacheDir is where digests are remembered (XDG Base Directory Specification);
+// empty for nowhere.
+func (b *build) cacheDir(env *environment) string {
+	if dir := env.getenv("XDG_CACHE_HOME"); !b.noCache && filepath.IsAbs(dir) {
+		return filepath.Join(dir, "crane-bake")
+	}
+	if home := env.getenv("HOME"); !b.noCache && filepath.IsAbs(home) {
+		return filepath.Join(home, ".cache", "crane-bake")
+	}
+	return ""
+}
+
+// publishFunc bakes a plan that was checked.
+type publishFunc func(ctx context.Context, plan *bake.Plan, progress func(bake.Event)) (*bake.Report, error)
+
+// one bakes one spec. In a fleet it has a name, and what is said of it is kept
+// short.
+func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, named namedSpec, publish publishFunc) (*bake.Report, error) {
+	spec, label := named.Spec, named.Name
 	plan, err := bake.NewPlan(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -132,12 +164,34 @@ func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, 
 		return nil, err
 	}
 	start := time.Now()
-	report, err := plan.Bake(ctx, remote, bake.Options{NoCheck: true, Progress: show.event})
+	report, err := publish(ctx, plan, show.event)
 	show.stop()
+	if !b.remote.quiet {
+		printFindings(env.stderr, spec.FS, ofBase(label, findings, report, err), b.remote.verbose)
+	}
 	if err == nil && !b.remote.quiet && label == "" {
 		printDone(env.stderr, "baked", report, time.Since(start))
 	}
 	return report, err
+}
+
+// ofBase is the findings that only the base has brought up.
+func ofBase(label string, before []finding, report *bake.Report, err error) []finding {
+	var all []engine.Finding
+	var check *bake.CheckError
+	switch {
+	case errors.As(err, &check):
+		all = check.Findings
+	case report != nil:
+		all = report.Findings
+	}
+	var added []finding
+	for _, f := range all {
+		if !slices.Contains(before, finding{f, label}) {
+			added = append(added, finding{f, label})
+		}
+	}
+	return added
 }
 
 // sourceDateEpoch is the time of reproducible-builds.org's variable, or the

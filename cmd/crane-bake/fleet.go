@@ -6,7 +6,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -14,12 +16,15 @@ import (
 	"github.com/crane-bake/crane-bake/bake"
 )
 
-// atOnce is how many bakes of a fleet run side by side.
-const atOnce = 4
+// atOnce is how many bakes of a fleet run side by side. Most of them wait for
+// answers; --jobs bounds what moves.
+const atOnce = 32
 
 // fleet bakes many specs over one remote. A bake that fails is one line, and
 // does not stop the others.
-func (b *build) fleet(ctx context.Context, env *environment, remote *bake.Remote, bakes []namedSpec, out *reportWriter) error {
+func (b *build) fleet(ctx context.Context, env *environment, remote *bake.Remote, opts bake.Options, bakes []namedSpec, out *reportWriter) error {
+	shared := bake.NewFleet(remote, opts)
+	defer shared.Close() // what it has read
 	type result struct {
 		report *bake.Report
 		err    error
@@ -35,7 +40,7 @@ func (b *build) fleet(ctx context.Context, env *environment, remote *bake.Remote
 		for i, one := range bakes {
 			g.Go(func() error {
 				defer close(results[i].done)
-				results[i].report, results[i].err = b.one(ctx, env, remote, one.Name, one.Spec)
+				results[i].report, results[i].err = b.one(ctx, env, remote, one, shared.Bake)
 				return nil
 			})
 		}
@@ -61,6 +66,32 @@ func (b *build) fleet(ctx context.Context, env *environment, remote *bake.Remote
 		return fmt.Errorf("%d of %d bakes failed", failed, len(bakes))
 	}
 	return nil
+}
+
+// chosen is the part of a fleet that --shard names. It depends on nothing but
+// the bakes' names, so that a bake that is added moves no other one.
+func (b *build) chosen(bakes []namedSpec) ([]namedSpec, error) {
+	if b.shard == "" {
+		return bakes, nil
+	}
+	first, count, _ := strings.Cut(b.shard, "/")
+	i, err1 := strconv.ParseUint(first, 10, 32)
+	n, err2 := strconv.ParseUint(count, 10, 32)
+	if err1 != nil || err2 != nil || i >= n {
+		return nil, errUsage("--shard %s: want I/N with 0 ≤ I < N", b.shard)
+	}
+	if bakes[0].Name == "" {
+		return nil, errUsage("--shard takes a part of a fleet, and this is one bake")
+	}
+	var part []namedSpec
+	for _, one := range bakes {
+		h := fnv.New64a()
+		h.Write([]byte(one.Name))
+		if h.Sum64()%n == i {
+			part = append(part, one)
+		}
+	}
+	return part, nil
 }
 
 // distinct refuses bakes that would publish to one location: which of them won
