@@ -3,11 +3,7 @@
 
 package engine
 
-import (
-	"strings"
-
-	"github.com/crane-bake/crane-bake/bake/engine/internal/lex"
-)
+import "strings"
 
 // An annotation is a smart comment: prefix.tag[.scope]: value.
 type annotation struct {
@@ -116,48 +112,6 @@ func isInline(value string) bool {
 	return value != "" && strings.IndexByte(`{["`, value[0]) >= 0
 }
 
-// readAnnotations reports N-01, N-02 and N-12 and returns what the
-// annotations say about the slots.
-func (m *model) readAnnotations() slots {
-	var all []annotation
-	commented := make(map[int]bool) // lines that begin with a comment of the language
-	for _, t := range m.tokens {
-		if t.Kind != lex.Comment {
-			continue
-		}
-		if strings.Contains(t.Text, "\n") || strings.HasPrefix(t.Text, "/*") {
-			m.block(t, commented)
-			continue
-		}
-		mark := len(t.Text) - len(strings.TrimLeft(t.Text, m.runner.marks))
-		if mark < m.runner.count {
-			continue
-		}
-		a, what, wrong := readAnnotation(t.Text[mark:])
-		a.line, a.column, a.valueAt = t.Line, lex.Column(m.source, t.Offset), a.valueAt+mark
-		if t.First {
-			commented[t.Line] = true
-		} else if what == annotating {
-			if _, known := annotationTags[a.tag]; known {
-				m.notAnnotation(a, "follows code on its line", "put it on a line of its own")
-			}
-			continue
-		}
-		switch what {
-		case isMarker:
-			if t.First {
-				m.markers = append(m.markers, t.Line)
-			}
-		case isMeant:
-			m.notAnnotation(a, wrong, "write "+a.example())
-		case annotating:
-			all = append(all, a)
-		}
-	}
-	m.elsewhere(commented)
-	return m.understand(m.known(all))
-}
-
 // example is how the annotation should look.
 func (a annotation) example() string {
 	prefix := strings.ToLower(a.prefix)
@@ -174,41 +128,10 @@ func (a annotation) example() string {
 
 // notAnnotation is N-01.
 func (m *model) notAnnotation(a annotation, why, hint string) {
+	if m.enough(n01) {
+		return
+	}
 	m.atLine(a.line, a.column, n01.says("%s %s and will be ignored", quote(a.text()), why).hint("%s", hint))
-}
-
-// block looks into a comment of more than one line for annotations, which
-// have no effect there.
-func (m *model) block(t lex.Token, commented map[int]bool) {
-	line := t.Line
-	for text := range strings.Lines(t.Text) {
-		text = strings.TrimRight(strings.TrimRight(text, "\r\n"), "*/ \t")
-		a, what, _ := readAnnotation(strings.TrimLeft(text, "/*%#{ \t"))
-		a.line = line
-		if _, known := annotationTags[a.tag]; known && what == annotating {
-			m.notAnnotation(a, "stands in a block comment", "use line comments")
-		}
-		commented[line] = true
-		line++
-	}
-}
-
-// elsewhere looks for annotations in lines that are no comments: the mark of
-// another language, or a string.
-func (m *model) elsewhere(commented map[int]bool) {
-	line := 0
-	for text := range strings.Lines(m.source) {
-		line++
-		trimmed := strings.TrimLeft(text, " \t")
-		if trimmed == "" || strings.IndexByte("#/%*-;!", trimmed[0]) < 0 || commented[line] {
-			continue
-		}
-		a, what, _ := readAnnotation(strings.TrimLeft(trimmed, "#/%*-;! \t"))
-		if _, known := annotationTags[a.tag]; known && what == annotating {
-			a.line = line
-			m.notAnnotation(a, "is not in a comment of "+m.runner.name, "start the line with "+quote(strings.Repeat(m.runner.marks[:1], m.runner.count)))
-		}
-	}
 }
 
 // known reports N-02 and N-12 and keeps the annotations that have a tag.

@@ -94,7 +94,9 @@ func (a *archive) tarGz(r io.Reader, size int64) error {
 		case tar.TypeSymlink:
 			link = h.Linkname
 		}
-		a.member(h.Name, h.FileInfo().Mode(), link, h.Typeflag == tar.TypeLink)
+		if err := a.member(h.Name, h.FileInfo().Mode(), link, h.Typeflag == tar.TypeLink); err != nil {
+			return err
+		}
 	}
 }
 
@@ -158,7 +160,9 @@ func (a *archive) zip(r io.Reader, size int64) error {
 				return err
 			}
 		}
-		a.member(strings.ReplaceAll(f.Name, `\`, "/"), f.Mode(), link, false)
+		if err := a.member(strings.ReplaceAll(f.Name, `\`, "/"), f.Mode(), link, false); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -17,7 +17,9 @@ const (
 	maxAttachment = 20_000_000
 	// maxMembers, maxUnpacked and maxRatio bound what listing an archive may
 	// cost; small archives may unpack to freeUnpacked at any ratio.
-	maxMembers   = 200_000
+	maxMembers   = 200_000 // and directories, those that are only implied too
+	maxName      = 4096    // Linux's PATH_MAX
+	maxNames     = 32 << 20
 	maxUnpacked  = 16 << 30
 	maxRatio     = 200
 	freeUnpacked = 256 << 20
@@ -28,6 +30,7 @@ type archive struct {
 	*page
 	members map[string]bool // clean names of files and links
 	dirs    map[string]bool // directories, implied ones too
+	names   int             // bytes of all names
 	partial bool            // it may hold more
 }
 
@@ -73,25 +76,28 @@ func checkAttachmentFile(p *page, name string, f *File) *archive {
 	return a
 }
 
-// member is A-03 for one member, and remembers it.
-func (a *archive) member(name string, mode fs.FileMode, link string, hard bool) {
+// member is A-03 for one member, and remembers it. The error is errTooMuch.
+func (a *archive) member(name string, mode fs.FileMode, link string, hard bool) error {
 	clean := path.Clean(strings.TrimPrefix(name, "./"))
 	bad := func(why string) {
 		a.add(a03.says("member %s %s", quote(name), why).hint("pack it again with plain relative names"))
 	}
 	switch {
+	case len(name) > maxName:
+		bad("is longer than any file name")
+		return nil
 	case strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':':
 		bad("has an absolute name")
-		return
+		return nil
 	case clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(name, "/../") || strings.HasPrefix(name, "../"):
 		bad("escapes the archive")
-		return
+		return nil
 	case mode&(fs.ModeDevice|fs.ModeCharDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0:
 		bad("is a device")
-		return
+		return nil
 	case hard && escapes("/", link), !hard && (path.IsAbs(link) || escapes(path.Join("/", path.Dir(clean)), link)):
 		bad("links to something outside of the archive")
-		return
+		return nil
 	}
 	dir := path.Dir(clean)
 	if mode.IsDir() {
@@ -99,9 +105,14 @@ func (a *archive) member(name string, mode fs.FileMode, link string, hard bool) 
 	} else {
 		a.members[clean] = true
 	}
-	for ; dir != "." && !a.dirs[dir]; dir = path.Dir(dir) {
+	for dir != "" && dir != "." && !a.dirs[dir] {
 		a.dirs[dir] = true
+		dir = dir[:max(strings.LastIndexByte(dir, '/'), 0)] // path.Dir would clean the whole of it again
 	}
+	if a.names += len(name); a.names > maxNames || len(a.members)+len(a.dirs) > maxMembers {
+		return errTooMuch
+	}
+	return nil
 }
 
 // has tells whether the archive has a file or a directory of that name.

@@ -15,6 +15,8 @@ import (
 // avroParser reads one Avro document. It goes on after an error; what it could
 // not read is nil.
 type avroParser struct {
+	// show puts a name or a value into a message.
+	show func(string) string
 	// report takes a finding of an S rule.
 	report func(at jsonpos.Value, f Finding)
 	// declared are types that may be used before, or without, the place where
@@ -22,21 +24,22 @@ type avroParser struct {
 	declared map[string]jsonpos.Value
 	chain    int // of declarations that led to another
 
-	names   map[string]*schema
-	ignored []string // unknown attributes
+	names     map[string]*schema
+	undefined int      // names
+	ignored   []string // unknown attributes
 }
 
 // parseAvro reads the Avro type v. It is nil if the type is wrong; report has
-// the reasons.
-func parseAvro(v jsonpos.Value, report func(jsonpos.Value, Finding)) *schema {
+// the reasons, with names and values as show writes them.
+func parseAvro(v jsonpos.Value, show func(string) string, report func(jsonpos.Value, Finding)) *schema {
 	failed := false
-	p := &avroParser{names: make(map[string]*schema), report: func(at jsonpos.Value, f Finding) {
+	p := &avroParser{names: make(map[string]*schema), show: show, report: func(at jsonpos.Value, f Finding) {
 		failed = failed || f.Severity == Error
 		report(at, f)
 	}}
-	for inner := range v.Below() {
+	for inner := range v.Objects() {
 		for _, key := range inner.Repeated() {
-			p.report(key, s02.says("key %s appears twice", quote(key.Text())).hint("remove one of the two"))
+			p.report(key, s02.says("key %s appears twice", p.show(key.Text())).hint("remove one of the two"))
 		}
 	}
 	s := p.parse(v, "")
@@ -82,7 +85,7 @@ func (p *avroParser) reference(v jsonpos.Value, name, namespace string) *schema 
 			return s
 		}
 	}
-	p.report(v, s03.says("type %s is undefined", quote(name)).hint("%s", p.undefinedHint(name)))
+	p.report(v, s03.says("type %s is undefined", p.show(name)).hint("%s", p.undefinedHint(name)))
 	return nil
 }
 
@@ -108,9 +111,14 @@ func (p *avroParser) undefinedHint(name string) string {
 			return fmt.Sprintf("Avro calls it %q", alias[1])
 		}
 	}
+	const otherwise = "declare it before its first use; names of other files are not visible"
+	if p.undefined++; p.undefined > maxAlike {
+		return otherwise // which no one sees
+	}
 	known := slices.AppendSeq(slices.AppendSeq(slices.Clone(primitives), maps.Keys(p.names)), maps.Keys(p.declared))
+	known = slices.DeleteFunc(known, func(s string) bool { return !legalNames(s) })
 	slices.Sort(known)
-	return didYouMean(name, known, "declare it before its first use; names of other files are not visible")
+	return didYouMean(name, known, otherwise)
 }
 
 // maxChain is how many declarations may lead to one another by name before a
@@ -210,7 +218,7 @@ func (p *avroParser) union(v jsonpos.Value, namespace string) *schema {
 			key = b.name
 		}
 		if seen[key] {
-			p.report(item, s09.says("union has two %s branches", quote(key)).hint("only records, enums and fixed may repeat, with names of their own"))
+			p.report(item, s09.says("union has two %s branches", p.show(key)).hint("only records, enums and fixed may repeat, with names of their own"))
 		}
 		seen[key] = true
 		s.branches = append(s.branches, b)
@@ -227,16 +235,11 @@ func (p *avroParser) ignore(v jsonpos.Value, known ...string) {
 		switch k := key.Text(); k {
 		case "type", "name", "namespace", "doc", "aliases", "logicalType", "precision", "scale":
 		default:
-			if !slices.Contains(known, k) && !slices.Contains(p.ignored, k) && len(p.ignored) < maxAlike && isPlain(k) {
+			if !slices.Contains(known, k) && !slices.Contains(p.ignored, k) && len(p.ignored) < maxAlike && k != "" && isWord(k) {
 				p.ignored = append(p.ignored, k)
 			}
 		}
 	}
-}
-
-// isPlain tells whether s can stand in a message as it is.
-func isPlain(s string) bool {
-	return s != "" && len(s) <= 40 && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\ufffd' }) < 0
 }
 
 // didYouMean is a hint with the nearest candidate, or else otherwise.

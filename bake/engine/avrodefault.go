@@ -5,13 +5,12 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/crane-bake/crane-bake/bake/engine/internal/jsonpos"
 )
 
 // misfit tells what is wrong with a default for a type, "" if nothing is.
-func misfit(v jsonpos.Value, s *schema, depth int) string {
+func (p *avroParser) misfit(v jsonpos.Value, s *schema, depth int) string {
 	if s == nil || depth > jsonpos.MaxDepth {
 		return ""
 	}
@@ -26,7 +25,7 @@ func misfit(v jsonpos.Value, s *schema, depth int) string {
 		if len(s.branches) == 0 {
 			return ""
 		}
-		return misfit(v, s.branches[0], depth+1)
+		return p.misfit(v, s.branches[0], depth+1)
 	case "null":
 		return is(jsonpos.Null, "null")
 	case "boolean":
@@ -38,23 +37,23 @@ func misfit(v jsonpos.Value, s *schema, depth int) string {
 	case "string", "bytes", "fixed":
 		return is(jsonpos.String, "a string")
 	case "enum":
-		if v.Kind() == jsonpos.String && !slices.Contains(s.symbols, v.Text()) {
-			return fmt.Sprintf("%s, which is no symbol of %s", quote(v.Text()), s)
+		if v.Kind() == jsonpos.String && !s.symbol[v.Text()] {
+			return fmt.Sprintf("%s, which is no symbol of %s", p.show(v.Text()), s)
 		}
 		return is(jsonpos.String, "a symbol")
 	case "array", "map":
-		return misfitElements(v, s, depth)
+		return p.misfitElements(v, s, depth)
 	}
 	if v.Kind() != jsonpos.Object {
 		return fmt.Sprintf("%s, not an object", v.Kind())
 	}
 	for _, f := range s.fields {
 		if inner := v.Get(f.name); inner.Exists() {
-			if why := misfit(inner, f.typ, depth+1); why != "" {
-				return fmt.Sprintf("wrong in %s: it is %s", quote(f.name), why)
+			if why := p.misfit(inner, f.typ, depth+1); why != "" {
+				return fmt.Sprintf("wrong in %s: it is %s", p.show(f.name), why)
 			}
 		} else if !f.hasDefault {
-			return fmt.Sprintf("without field %s", quote(f.name))
+			return fmt.Sprintf("without field %s", p.show(f.name))
 		}
 	}
 	return ""
@@ -71,7 +70,7 @@ func misfitInteger(v jsonpos.Value, kind string) string {
 	return ""
 }
 
-func misfitElements(v jsonpos.Value, s *schema, depth int) string {
+func (p *avroParser) misfitElements(v jsonpos.Value, s *schema, depth int) string {
 	want := jsonpos.Array
 	if s.kind == "map" {
 		want = jsonpos.Object
@@ -80,12 +79,12 @@ func misfitElements(v jsonpos.Value, s *schema, depth int) string {
 		return fmt.Sprintf("%s, not %s", v.Kind(), want)
 	}
 	for item := range v.Items() {
-		if why := misfit(item, s.element, depth+1); why != "" {
+		if why := p.misfit(item, s.element, depth+1); why != "" {
 			return "wrong in an element: it is " + why
 		}
 	}
 	for _, item := range v.Members() {
-		if why := misfit(item, s.element, depth+1); why != "" {
+		if why := p.misfit(item, s.element, depth+1); why != "" {
 			return "wrong in a value: it is " + why
 		}
 	}

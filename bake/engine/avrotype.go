@@ -26,7 +26,7 @@ func (p *avroParser) named(v jsonpos.Value, s *schema, namespace string) string 
 		p.report(space, s04.says("the namespace of %s must be a string, not %s", articled(s.kind), space.Kind()).hint("quote or remove it"))
 	} else if text := space.Text(); text != "" {
 		if !legalNames(text) {
-			p.report(space, s04.says("namespace %s of %s %s is not a legal Avro name", quote(text), s.kind, quote(name.Text())).hint(nameHint))
+			p.report(space, s04.says("namespace %s of %s %s is not a legal Avro name", p.show(text), s.kind, p.show(name.Text())).hint(nameHint))
 		}
 		namespace = text
 	} else if space.Exists() {
@@ -35,14 +35,14 @@ func (p *avroParser) named(v jsonpos.Value, s *schema, namespace string) string 
 	text := name.Text()
 	switch {
 	case !legalNames(text):
-		p.report(name, s04.says("%s name %s is not a legal Avro name", s.kind, quote(text)).hint(nameHint))
+		p.report(name, s04.says("%s name %s is not a legal Avro name", s.kind, p.show(text)).hint(nameHint))
 	case isPrimitive(text):
-		p.report(name, s04.says("%s name %s is the name of a primitive type", s.kind, quote(text)).hint("rename the %s", s.kind))
+		p.report(name, s04.says("%s name %s is the name of a primitive type", s.kind, p.show(text)).hint("rename the %s", s.kind))
 	}
 	s.name = fullName(text, namespace)
 	if _, twice := p.names[s.name]; twice {
-		p.report(name, s05.says("%s %s is declared twice", s.kind, quote(s.name)).
-			hint("name the type %q where it is used again, without its parts", s.name))
+		p.report(name, s05.says("%s %s is declared twice", s.kind, p.show(s.name)).
+			hint("name the type %s where it is used again, without its parts", p.show(s.name)))
 	}
 	p.names[s.name] = s
 	if i := strings.LastIndexByte(s.name, '.'); i >= 0 {
@@ -116,16 +116,16 @@ func (p *avroParser) field(v jsonpos.Value, of *schema, namespace string, seen m
 		}
 		p.report(at, s06.says("a field of %s has no name", of).hint(`add "name"`))
 	case !legalName(text):
-		p.report(name, s06.says("field %s: %s is not allowed in Avro field names", quote(text), illegalIn(text)).
+		p.report(name, s06.says("field %s: %s is not allowed in Avro field names", p.show(text), illegalIn(text)).
 			hint(`names are letters, digits and "_", and do not start with a digit`))
 	case seen[text]:
-		p.report(name, s06.says("%s has two fields %s", of, quote(text)).hint("rename one of them"))
+		p.report(name, s06.says("%s has two fields %s", of, p.show(text)).hint("rename one of them"))
 	}
 	seen[name.Text()] = true
 	p.ignoreField(v)
 	typ := v.Get("type")
 	if !typ.Exists() {
-		p.report(v, s06.says("field %s has no type", quote(name.Text())).hint(`add "type"`))
+		p.report(v, s06.says("field %s has no type", p.show(name.Text())).hint(`add "type"`))
 		return schemaField{}, false
 	}
 	field := schemaField{name: name.Text()}
@@ -134,8 +134,8 @@ func (p *avroParser) field(v jsonpos.Value, of *schema, namespace string, seen m
 	field.typ = p.parse(typ, namespace)
 	if value := v.Get("default"); value.Exists() {
 		field.hasDefault = true
-		if why := misfit(value, field.typ, 0); why != "" {
-			p.report(value, s10.says("field %s: default is %s", quote(field.name), why).hint("a default of a union is one of its first branch"))
+		if why := p.misfit(value, field.typ, 0); why != "" {
+			p.report(value, s10.says("field %s: default is %s", p.show(field.name), why).hint("a default of a union is one of its first branch"))
 		}
 	}
 	return field, true
@@ -147,7 +147,7 @@ func (p *avroParser) ignoreField(v jsonpos.Value) {
 		switch k := key.Text(); k {
 		case "name", "type", "doc", "default", "order", "aliases":
 		default:
-			if !slices.Contains(p.ignored, k) && len(p.ignored) < maxAlike && isPlain(k) {
+			if !slices.Contains(p.ignored, k) && len(p.ignored) < maxAlike && k != "" && isWord(k) {
 				p.ignored = append(p.ignored, k)
 			}
 		}
@@ -176,19 +176,19 @@ func (p *avroParser) enum(v jsonpos.Value, namespace string) *schema {
 		p.report(v, s07.says("%s has no symbols", s).hint(`write "symbols": ["a", "b"]`))
 		return s
 	}
-	seen := make(map[string]bool)
+	s.symbol = make(map[string]bool)
 	for symbol := range symbols.Items() {
 		text := symbol.Text()
 		switch {
 		case symbol.Kind() != jsonpos.String:
 			p.report(symbol, s07.says("%s: a symbol must be a string, not %s", s, symbol.Kind()).hint("quote it"))
 		case !legalName(text):
-			p.report(symbol, s07.says("%s: symbol %s is not a legal Avro name", s, quote(text)).
+			p.report(symbol, s07.says("%s: symbol %s is not a legal Avro name", s, p.show(text)).
 				hint(`symbols are letters, digits and "_", and do not start with a digit`))
-		case seen[text]:
-			p.report(symbol, s07.says("%s: duplicate symbol %s", s, quote(text)).hint("remove one of the two"))
+		case s.symbol[text]:
+			p.report(symbol, s07.says("%s: duplicate symbol %s", s, p.show(text)).hint("remove one of the two"))
 		}
-		seen[text] = true
+		s.symbol[text] = true
 		s.symbols = append(s.symbols, text)
 	}
 	return s

@@ -20,6 +20,8 @@ const (
 	varConnectPrefix = "CONNECT_PREFIX"
 )
 
+var variables = []string{varModel, varSchemas, varStreams, varAttachments, varConnectPrefix}
+
 const (
 	// maxSlot is the largest slot number that the grammar has.
 	maxSlot = 999

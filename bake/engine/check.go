@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -29,13 +30,10 @@ type Options struct {
 // A check across files is left out where a file that it needs has errors; a
 // note says so.
 func Check(img Image, opts Options) []Finding {
-	b, found := Decode(img.Env)
-	if img.Bindings != nil {
-		b, found = *img.Bindings, img.Bindings.Validate()
-	}
-	c := &checker{img: img, opts: opts, bindings: b, found: found, loaded: make(map[part]*loaded)}
+	c := &checker{img: img, opts: opts, loaded: make(map[part]*loaded)}
+	c.readVariables()
 	c.files = newTree(img, c.bound())
-	for _, f := range found {
+	for _, f := range c.found {
 		if f.Severity == Error {
 			c.brokenLists = append(c.brokenLists, f.Variable)
 		}
@@ -54,6 +52,7 @@ type checker struct {
 	img      Image
 	opts     Options
 	bindings Bindings
+	kept     map[string]bool // variables that have the base image's value
 	files    *tree
 	found    []Finding
 
@@ -96,6 +95,14 @@ type loaded struct {
 	descriptor *descriptor
 }
 
+// take hands the content over to the check of its role, so that it is not kept
+// any longer than that needs it.
+func (l *loaded) take() []byte {
+	content := l.content
+	l.content = nil
+	return content
+}
+
 // bound are the paths of all variables, in order.
 func (c *checker) bound() []string {
 	b := c.bindings
@@ -123,7 +130,7 @@ func (c *checker) checkFiles() {
 	if p := c.bindings.Model; p != "" {
 		l := c.load(part{m04, p})
 		if l.read {
-			c.model = checkModelFile(l.page, p, l.content)
+			c.model = checkModelFile(l.page, p, l.take())
 			c.modelOK = c.model != nil && !l.failed
 		}
 		c.finish(l)
@@ -140,7 +147,7 @@ func (c *checker) checkSchemas() {
 		_, again := c.loaded[at]
 		l := c.load(at)
 		if !again && l.read {
-			l.schema = checkSchemaFile(l.page, l.content)
+			l.schema = checkSchemaFile(l.page, l.take())
 		}
 		c.finish(l)
 		c.schemas[name] = &boundSchema{file: l.name, typ: l.schema}
@@ -155,7 +162,7 @@ func (c *checker) checkStreams() {
 		_, again := c.loaded[at]
 		l := c.load(at)
 		if !again && l.read {
-			l.descriptor = checkDescriptorFile(l.page, l.content, c.opts.StrictSecrets)
+			l.descriptor = checkDescriptorFile(l.page, l.take(), c.opts.StrictSecrets)
 		}
 		if l.descriptor != nil {
 			l.descriptor.checkSlot(n)
@@ -219,12 +226,15 @@ func readAll(f *File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(io.LimitReader(r, maxText+1))
+	// One buffer of the right size; io.ReadAll would fill several.
+	var content bytes.Buffer
+	content.Grow(int(min(max(f.Size, 0), maxText)) + bytes.MinRead)
+	_, err = content.ReadFrom(io.LimitReader(r, maxText+1))
 	if closeErr := r.Close(); err == nil {
 		err = closeErr
 	}
-	if err == nil && len(content) > maxText {
+	if err == nil && content.Len() > maxText {
 		err = fmt.Errorf("more than %d MB", maxText>>20)
 	}
-	return content, err
+	return content.Bytes(), err
 }

@@ -6,6 +6,7 @@ package engine_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,16 +131,39 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
-func TestLargeDescriptor(t *testing.T) {
-	data := strings.Repeat(`"x",`, 2_500_000)
-	start := time.Now()
-	found := bakery{"0.json": `{"Transport": {"Type": "inline", "Data": [` + data + `"x"]}, "Encoding": "json"}`}.check()
-	if len(found) > 0 {
-		t.Errorf("findings:\n%s", showAll(found))
+// Nor does a model of many mistakes; the rest of them are counted all the same.
+func TestManyFindingsOfAModel(t *testing.T) {
+	found := bakery{"model.py3": "def action(x):\n    yield x\n" + strings.Repeat("x = 1 # fastscore.schema.0: in\n", 30)}.check()
+	found = slices.DeleteFunc(found, func(f engine.Finding) bool { return f.Rule != "N-01" })
+	if len(found) != 20 || !strings.HasSuffix(found[19].Message, "(and 10 more like it)") {
+		t.Errorf("%d findings\n%s", len(found), showAll(found))
 	}
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("took %v", took)
+}
+
+// Long lists of numbers are passed over, and what stands before and after them
+// is not.
+func TestListsOfNumbers(t *testing.T) {
+	list := "[" + strings.Repeat("1.5, -2,\n  +3e-7, ", 100) + "0]"
+	for name, source := range map[string]string{
+		"model.py3": "w = {'a': " + list + "}\ndef action(x, a=1, b=-1):\n    yield x\nv = (1, 2, f(3, -4), 'x')\n",
+		"model.R":   "w <- c(" + strings.Trim(list, "[]") + ")\naction <- function(x, a = 1, b = -1) { emit(x) }\n",
+		"model.c":   "#include \"fastscore.h\"\ndouble w[] = {" + strings.Trim(list, "[]") + "};\nvoid begin(void) {}\nvoid action(fastscore_value_t v, int s, int n) {}\nvoid end1(void) {}\n",
+	} {
+		if found := errorsOf(bakery{name: source}.check()); len(found) > 0 {
+			t.Errorf("%s:\n%s", name, showAll(found))
+		}
+		source = strings.ReplaceAll(source, "action", "other")
+		if found := errorsOf(bakery{name: source}.check()); len(found) == 0 {
+			t.Errorf("%s: no callback, and no finding", name)
+		}
 	}
+	many := "def action(a, b, c, d=" + list + ", e=1):\n    pass\n"
+	for _, f := range errorsOf(bakery{"model.py3": strings.ReplaceAll(many, "\n  ", "")}.check()) {
+		if f.Rule == "M-06" && strings.Contains(f.Message, "takes 5 parameters") {
+			return
+		}
+	}
+	t.Error("a callback of five parameters is not found")
 }
 
 // Files that nest deeper than any reader bears are findings, not crashes.

@@ -12,9 +12,12 @@ import (
 
 // checkC is M-10.
 func checkC(m *model) {
-	m.scan()
+	complete := m.scan()
 	m.explicitUnsupported()
-	code := m.codeWithoutLines()
+	if !complete {
+		return
+	}
+	code := m.code
 	includes := slices.ContainsFunc(code, func(t lex.Token) bool {
 		return t.Kind == lex.Directive && strings.Contains(t.Text, "include") && strings.Contains(t.Text, "fastscore.h")
 	})

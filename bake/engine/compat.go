@@ -26,22 +26,35 @@ func (m *mismatch) place() string {
 	return fmt.Sprintf("field %q: ", strings.ReplaceAll(strings.ReplaceAll(strings.Join(m.path, "."), ".[]", "[]"), ".{}", "{}"))
 }
 
+// maxPairs is how many pairs of types are compared. It is enough for the largest
+// record, but not for two unions of ten thousand records each.
+const maxPairs = 250_000
+
 // accepts applies Avro's schema resolution, with the engine's own rules: names
 // need not agree, and bytes and string stand for each other, but both draw a
-// warning. It returns nil if reader takes all that writer says without one.
+// warning. It returns nil if reader takes all that writer says without one, or
+// if there is too much to compare.
 func accepts(reader, writer *schema) *mismatch {
 	r := resolution{known: make(map[[2]*schema]*mismatch)}
-	return r.resolve(reader, writer)
+	if m := r.resolve(reader, writer); r.pairs <= maxPairs {
+		return m
+	}
+	return nil
 }
 
-// resolution remembers pairs of types, since they may be recursive.
+// resolution remembers pairs of records, which may be recursive.
 type resolution struct {
 	known map[[2]*schema]*mismatch
+	pairs int
 }
 
 func (r *resolution) resolve(reader, writer *schema) *mismatch {
-	if reader == nil || writer == nil || reader == writer {
+	r.pairs++
+	if reader == nil || writer == nil || reader == writer || r.pairs > maxPairs {
 		return nil
+	}
+	if reader.kind != "record" || writer.kind != "record" {
+		return r.compare(reader, writer)
 	}
 	key := [2]*schema{reader, writer}
 	if m, ok := r.known[key]; ok {
@@ -53,21 +66,25 @@ func (r *resolution) resolve(reader, writer *schema) *mismatch {
 	return m
 }
 
+// differ is a mismatch of two types as a whole.
+func differ(severity Severity, reader, writer *schema) *mismatch {
+	return &mismatch{severity: severity, reader: reader.String(), writer: writer.String()}
+}
+
 func (r *resolution) compare(reader, writer *schema) *mismatch {
-	differ := &mismatch{severity: Error, reader: reader.String(), writer: writer.String()}
 	switch {
 	case writer.kind == "union":
 		return r.fromUnion(reader, writer)
 	case reader.kind == "union":
-		return r.intoUnion(reader, writer, differ)
+		return r.intoUnion(reader, writer)
 	case reader.kind != writer.kind:
-		if promotes(writer.kind, reader.kind) {
+		switch {
+		case promotes(writer.kind, reader.kind):
 			return nil
+		case reader.kind == "bytes" && writer.kind == "string", reader.kind == "string" && writer.kind == "bytes":
+			return differ(Warning, reader, writer)
 		}
-		if reader.kind == "bytes" && writer.kind == "string" || reader.kind == "string" && writer.kind == "bytes" {
-			differ.severity = Warning
-		}
-		return differ
+		return differ(Error, reader, writer)
 	}
 	switch reader.kind {
 	case "array":
@@ -82,7 +99,7 @@ func (r *resolution) compare(reader, writer *schema) *mismatch {
 		}
 	case "enum":
 		for _, symbol := range writer.symbols {
-			if !slices.Contains(reader.symbols, symbol) {
+			if !reader.symbol[symbol] {
 				return &mismatch{severity: Error, reader: fmt.Sprintf("%s without symbol %q", reader, symbol), writer: writer.String()}
 			}
 		}
@@ -92,8 +109,7 @@ func (r *resolution) compare(reader, writer *schema) *mismatch {
 		}
 	}
 	if reader.name != writer.name && reader.kind != "fixed" {
-		differ.severity = Warning
-		return differ
+		return differ(Warning, reader, writer)
 	}
 	return nil
 }
@@ -141,7 +157,8 @@ func (r *resolution) fromUnion(reader, writer *schema) *mismatch {
 }
 
 // intoUnion needs one branch of the reader, the better one of two.
-func (r *resolution) intoUnion(reader, writer *schema, none *mismatch) *mismatch {
+func (r *resolution) intoUnion(reader, writer *schema) *mismatch {
+	none := differ(Error, reader, writer)
 	best := none
 	var only *mismatch
 	candidates := 0

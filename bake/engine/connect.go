@@ -23,7 +23,7 @@ func checkConnectPrefix(value string) []Finding {
 	case err != nil || !strings.Contains(value, "://"):
 		return bad("is not a URL; expected https://host:8001")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return bad("has the scheme %s; expected https", quote(u.Scheme))
+		return bad("has the scheme %s; expected https", echo(u.Scheme))
 	case u.User != nil:
 		return bad("contains a user name or password")
 	case !validHost(u.Hostname()):
@@ -31,7 +31,7 @@ func checkConnectPrefix(value string) []Finding {
 	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && !validPort(u.Port()):
 		return bad("has no valid port")
 	case u.Path != "" && u.Path != "/":
-		return bad("has the path %s; expected none", quote(u.Path))
+		return bad("has the path %s; expected none", quote(echoPath(u.Path)))
 	case strings.ContainsAny(value, "?#"):
 		return bad("has a query or a fragment; expected none")
 	case u.Scheme == "http":

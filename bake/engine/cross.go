@@ -63,6 +63,9 @@ func (c *checker) checkSchemaNames() {
 		if better := nearest(name, bound); better != "" {
 			return fmt.Sprintf("did you mean %q? %s", better, have)
 		}
+		if !isWord(name) {
+			name = "NAME"
+		}
 		return fmt.Sprintf("bind it with --schema %s=FILE; %s", name, have)
 	}
 	if c.modelOK {
@@ -79,7 +82,7 @@ func (c *checker) checkSchemaNames() {
 	for _, n := range slices.Sorted(maps.Keys(c.streams)) {
 		s := c.streams[n]
 		if s.ok && s.form == refSchema && c.schemas[s.ref] == nil {
-			c.addAt(s, "Schema", x02.says("slot %d stream: schema %s is not bound", n, quote(s.ref)).hint("%s", hint(s.ref)))
+			c.addAt(s, "Schema", x02.says("slot %d stream: schema %s is not bound", n, echo(s.ref)).hint("%s", hint(s.ref)))
 		}
 	}
 }

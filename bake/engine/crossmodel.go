@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"path"
@@ -19,14 +20,7 @@ func (c *checker) checkReferences() {
 		return
 	}
 	bound := c.bound()
-	var texts []string
-	texts = append(texts, c.model.source)
-	for _, n := range c.usable() {
-		texts = append(texts, string(c.streams[n].root.Raw()))
-	}
-	mentioned := func(word string) bool {
-		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, word) })
-	}
+	mentioned := c.mentions()
 	groups := make(map[string][]string)
 	for _, p := range slices.Sorted(maps.Keys(c.files.files)) {
 		if f := c.files.files[p]; f.Baked && f.Mode.IsRegular() && !slices.Contains(bound, p) {
@@ -39,7 +33,7 @@ func (c *checker) checkReferences() {
 			continue // opened by a name that is put together, or a package
 		}
 		unused := groups[dir]
-		if len(unused) <= 1000 { // of more, none is named one by one
+		if len(unused) <= 1000 { // of more, none is looked for one by one
 			unused = slices.DeleteFunc(unused, func(p string) bool {
 				stem := strings.TrimSuffix(path.Base(p), path.Ext(p))
 				return mentioned(path.Base(p)) || importable(p) && mentioned(stem) || slices.Contains(c.model.modules, stem)
@@ -52,6 +46,27 @@ func (c *checker) checkReferences() {
 		for _, p := range unused {
 			c.add(x16.says("%s is not referenced", p).in(c.files.files[p].name()).hint("leave it out, or name it in the model"))
 		}
+	}
+}
+
+// maxSearched is how many bytes are searched for the names of files: one file
+// of many that is not referenced is not worth more.
+const maxSearched = 1 << 30
+
+// mentions returns a function that tells whether the model or a stream mentions
+// a word. When it has searched enough, it says yes.
+func (c *checker) mentions() func(word string) bool {
+	var streams [][]byte
+	size := len(c.model.source) + len(c.model.content)
+	for _, n := range c.usable() {
+		streams = append(streams, c.streams[n].root.Raw())
+		size += len(streams[len(streams)-1])
+	}
+	searched := 0
+	return func(word string) bool {
+		searched += size
+		return searched > maxSearched || c.model.mentions(word) ||
+			slices.ContainsFunc(streams, func(s []byte) bool { return bytes.Contains(s, []byte(word)) })
 	}
 }
 
@@ -84,25 +99,26 @@ func (c *checker) checkOpened() {
 	}
 	m := c.model
 	code := beforeMain(m.codeWithoutLines())
-	said := make(map[string]bool)
+	said := make(map[string]bool) // literals, with those of them that may be opened
 	for i, t := range code {
-		if t.Kind != lex.String || strings.Contains(t.Prefix, "f") || said[t.Value] {
+		if t.Kind != lex.String || strings.Contains(t.Prefix(), "f") {
 			continue
 		}
-		f, wrong := c.absoluteLiteral(t.Value)
-		if !wrong && opensRelative(code, i) {
-			f, wrong = c.relativeLiteral(t.Value)
+		value := t.Value()
+		opened := opensRelative(code, i)
+		if done, seen := said[value]; done || seen && !opened {
+			continue
 		}
+		f, wrong := c.absoluteLiteral(value)
+		if !wrong && opened {
+			f, wrong = c.relativeLiteral(value)
+		}
+		said[value] = opened || wrong
 		if wrong {
-			said[t.Value] = true
-			f.File = m.name
-			f.Line, f.Column = m.fileLine(t.Line), lex.Column(m.source, t.Offset)
-			if m.places != nil {
-				f.Column = m.places[min(t.Line, len(m.places))-1].column
-			}
-			c.add(f)
+			m.atToken(t, f)
 		}
 	}
+	c.found = append(c.found, m.findings()...) // its own are there already
 }
 
 // beforeMain leaves out Python's main program, which engines do not run.
@@ -132,7 +148,7 @@ func (c *checker) absoluteLiteral(value string) (Finding, bool) {
 			return Finding{}, false // the beginning of a path
 		}
 	}
-	return x18.says("%s is named by the model but not in the image", p).hint("bake it with --asset"), true
+	return x18.says("%s is named by the model but not in the image", echoPath(p)).hint("bake it with --asset"), true
 }
 
 // opensRelative tells whether the string at i is what a function is to read.
@@ -153,7 +169,7 @@ func opensRelative(code []lex.Token, i int) bool {
 	}
 	// open("x", "w") writes.
 	for j := i + 1; j < len(code) && j < i+8 && code[j].Depth > code[at].Depth; j++ {
-		if mode := code[j]; mode.Kind == lex.String && mode.Value != "" && strings.IndexByte("wax", mode.Value[0]) >= 0 && len(mode.Value) <= 3 {
+		if mode := code[j]; mode.Kind == lex.String && mode.Value() != "" && strings.IndexByte("wax", mode.Value()[0]) >= 0 && len(mode.Value()) <= 3 {
 			return false
 		}
 	}
@@ -183,5 +199,5 @@ func (c *checker) relativeLiteral(value string) (Finding, bool) {
 			break
 		}
 	}
-	return x17.says("%s is relative: without an attachment it is not in the working directory", quote(value)).hint("%s", hint), true
+	return x17.says("%s is relative: without an attachment it is not in the working directory", quote(echoPath(value))).hint("%s", hint), true
 }

@@ -38,12 +38,12 @@ func (c *checker) checkPaths() {
 		switch kind, _ := c.files.stat(p); kind {
 		case missing:
 			if _, owned := c.files.owns(p); owned {
-				c.addAt(s, "Transport", x12.says("slot %d reads %s, which is not in the image", n, p).hint("bake the file with --asset"))
+				c.addAt(s, "Transport", x12.says("slot %d reads %s, which is not in the image", n, echoPath(p)).hint("bake the file with --asset"))
 				break
 			}
 			fallthrough
 		case unseen:
-			c.addAt(s, "Transport", x12.says("slot %d reads %s, which the bake does not add", n, p).as(Warning).
+			c.addAt(s, "Transport", x12.says("slot %d reads %s, which the bake does not add", n, echoPath(p)).as(Warning).
 				hint("mount a volume there, or bake the file with --asset"))
 		}
 	}
@@ -55,9 +55,9 @@ func (c *checker) checkPaths() {
 		}
 		p = path.Clean(p)
 		if reader, ok := readers[p]; ok {
-			c.addAt(s, "Transport", x13.says("slots %d and %d use the same file %s", reader, n, p).as(Error).hint("write to another file"))
+			c.addAt(s, "Transport", x13.says("slots %d and %d use the same file %s", reader, n, echoPath(p)).as(Error).hint("write to another file"))
 		} else if kind, _ := c.files.stat(path.Dir(p)); kind == missing {
-			c.addAt(s, "Transport", x13.says("slot %d writes to %s, which is not in the image", n, path.Dir(p)).
+			c.addAt(s, "Transport", x13.says("slot %d writes to %s, which is not in the image", n, echoPath(path.Dir(p))).
 				hint("mount a volume there, or write below /tmp"))
 		}
 	}
@@ -107,7 +107,7 @@ func (c *checker) checkFeedback() {
 			if in%2 == 1 || out%2 == 0 || !a.is("Kafka") || !b.is("Kafka") || a.text("Topic") != b.text("Topic") || !a.sharesServer(b) {
 				continue
 			}
-			c.addAt(b, "Transport", x14.says("slots %d and %d use Kafka topic %s: the model feeds itself", in, out, quote(a.text("Topic"))).hint("write to another topic"))
+			c.addAt(b, "Transport", x14.says("slots %d and %d use Kafka topic %s: the model feeds itself", in, out, echo(a.text("Topic"))).hint("write to another topic"))
 		}
 	}
 }
@@ -140,7 +140,7 @@ func (c *checker) checkKafkaFiles() {
 				continue
 			}
 			said[p] = true
-			f := x19.says("slot %d: authenticated Kafka needs %s", n, p).hint("bake it with --asset, or mount it")
+			f := x19.says("slot %d: authenticated Kafka needs %s", n, echoPath(p)).hint("bake it with --asset, or mount it")
 			switch kind, _ := c.files.stat(path.Clean(p)); kind {
 			case missing:
 				c.addAt(s, "Transport", f)
@@ -163,7 +163,7 @@ func (c *checker) checkOffsets() {
 			return o.is("kafka-offset") && o.text("Topic") == s.text("Topic") && o.text("Group") == s.text("Group")
 		})
 		if !committed {
-			c.addAt(s, "Transport", x20.says("slot %d: offsets of topic %s are never committed", n, quote(s.text("Topic"))).
+			c.addAt(s, "Transport", x20.says("slot %d: offsets of topic %s are never committed", n, echo(s.text("Topic"))).
 				hint("bind a kafka-offset stream with the same topic and group, or remove CommitOffset"))
 		}
 	}

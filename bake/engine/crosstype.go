@@ -30,7 +30,7 @@ func (c *checker) modelType(n int) slotType {
 	if !c.modelOK {
 		return slotType{}
 	}
-	if c.model.runner.name == "PFA" {
+	if c.model.runner.name == "PFA" || c.model.runner.name == "PrettyPFA" {
 		s := c.model.input
 		if n == 1 {
 			s = c.model.output

@@ -45,7 +45,7 @@ func Decode(env []string) (Bindings, []Finding) {
 		found = append(found, checkConnectPrefix(b.ConnectPrefix)...)
 	}
 	var entries []string
-	for _, name := range []string{varModel, varSchemas, varStreams, varAttachments, varConnectPrefix} {
+	for _, name := range variables {
 		entries = append(entries, name+"="+values[name])
 	}
 	return b, append(found, checkLengths(entries)...)
@@ -87,7 +87,7 @@ func (b *Bindings) bindStream(item listItem) []Finding {
 	case found != nil:
 		return found
 	case key == "":
-		return []Finding{env02.says("%s: %s %s has no slot", varStreams, item.label(), quote(item.text)).of(varStreams).
+		return []Finding{env02.says("%s: %s %s has no slot", varStreams, item.label(), showItem(item.text)).of(varStreams).
 			hint("write slot:path, for example 0:%s", path)}
 	case !validSlot(key):
 		return append([]Finding{badSlot(key)}, checkPath(varStreams, item.label(), path)...)

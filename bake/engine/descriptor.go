@@ -71,7 +71,7 @@ var topFields = []topField{
 // checkDescriptorFile is the SD rules that need no slot. It returns nil if the
 // file is no JSON object.
 func checkDescriptorFile(p *page, content []byte, strict bool) *descriptor {
-	doc, err := jsonpos.Parse(content)
+	doc, err := jsonpos.Parse(content, maxValues)
 	if err != nil {
 		p.say(err, sd01.says("not JSON").hint("a stream descriptor is a JSON object"))
 		return nil
@@ -100,17 +100,25 @@ func checkDescriptorFile(p *page, content []byte, strict bool) *descriptor {
 
 // checkRepeated is SD-02, everywhere but in the schema, where it is S-02.
 func (d *descriptor) checkRepeated() {
-	again := d.root.Repeated()
-	for key, value := range d.root.Members() {
-		if key.Text() == "Schema" {
+	say := func(key jsonpos.Value, name string) {
+		d.at(key, sd02.says("key %s appears twice; the last one wins", name).hint("remove one of the two"))
+	}
+	for _, key := range d.root.Repeated() {
+		say(key, echo(key.Text()))
+	}
+	for member, value := range d.root.Members() {
+		if member.Text() == "Schema" {
 			continue
 		}
-		for inner := range value.Below() {
-			again = append(again, inner.Repeated()...)
+		for inner := range value.Objects() {
+			for _, key := range inner.Repeated() {
+				name := quote(unshown) // a key where no object should be may be a value
+				if inner == value {
+					name = echo(key.Text())
+				}
+				say(key, name)
+			}
 		}
-	}
-	for _, key := range again {
-		d.at(key, sd02.says("key %s appears twice; the last one wins", quote(key.Text())).hint("remove one of the two"))
 	}
 }
 
@@ -126,13 +134,13 @@ func (d *descriptor) checkTop() {
 		case key.Text() == "Rotate":
 			d.at(key, sd03.says(`field "Rotate" is not documented`).hint("remove it unless the engine is known to read it"))
 		case i < 0:
-			d.at(key, sd03.says("unknown field %s", quote(key.Text())).hint("%s", didYouMean(key.Text(), names, "the fields are "+strings.Join(names, ", "))))
+			d.at(key, sd03.says("unknown field %s", echo(key.Text())).hint("%s", didYouMean(key.Text(), names, "the fields are "+strings.Join(names, ", "))))
 		case !topFields[i].fits(value):
 			d.at(value, sd04.says("%q must be %s, not %s", key.Text(), topFields[i].types, value.Kind()).hint("change its value"))
 		}
 	}
 	if key, value := d.root.Member("Version"); value.Kind() == jsonpos.String && value.Text() != "1.2" {
-		d.at(key, sd11.says("Version %s is not known", quote(value.Text())).hint(`only "1.2" was ever published`))
+		d.at(key, sd11.says("Version %s is not known", echo(value.Text())).hint(`only "1.2" was ever published`))
 	}
 	if key, _ := d.root.Member("EndMarker"); key.Exists() {
 		d.at(key, sd11.says("EndMarker is ignored since 1.6").hint("remove it"))
@@ -172,7 +180,7 @@ func (d *descriptor) checkTransport() {
 				names = append(names, t.name)
 			}
 		}
-		d.at(name, sd06.says("unknown transport %s", quote(name.Text())).hint("%s", didYouMean(name.Text(), names, "the transports are "+strings.Join(names, ", "))))
+		d.at(name, sd06.says("unknown transport %s", echo(name.Text())).hint("%s", didYouMean(name.Text(), names, "the transports are "+strings.Join(names, ", "))))
 		return
 	}
 	d.transport = t
@@ -191,7 +199,7 @@ func (d *descriptor) checkTransport() {
 // canonical is SD-10.
 func (d *descriptor) canonical(v jsonpos.Value, name string) {
 	if v.Text() != name {
-		d.at(v, sd10.says("%s accepted; the canonical spelling is %q", quote(v.Text()), name))
+		d.at(v, sd10.says("%s accepted; the canonical spelling is %q", echo(v.Text()), name))
 	}
 }
 
@@ -227,7 +235,7 @@ func (d *descriptor) checkFields(key jsonpos.Value) {
 			if len(names) > 0 {
 				otherwise = "its fields are " + strings.Join(names, ", ")
 			}
-			d.at(k, sd09.says("%s: unknown field %s", t.name, quote(text)).hint("%s", didYouMean(text, append(slices.Clone(names), "Type"), otherwise)))
+			d.at(k, sd09.says("%s: unknown field %s", t.name, echo(text)).hint("%s", didYouMean(text, append(slices.Clone(names), "Type"), otherwise)))
 		}
 	}
 }

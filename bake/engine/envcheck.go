@@ -32,7 +32,7 @@ func (c *checker) checkBound(variable, label, p string) {
 	if whyNotNormal(p) != "" {
 		return // ENV-05
 	}
-	where := variable + ": "
+	where := c.label(variable) + ": "
 	if label != "" {
 		where += label + " -> "
 	}
@@ -96,11 +96,14 @@ func (c *checker) missingHint(variable, p string) string {
 func (c *checker) checkVariables() {
 	if c.bindings.ConnectPrefix == "" {
 		c.add(env11.says("CONNECT_PREFIX is not set: engines since 1.8.2 do not work without it").of(varConnectPrefix).
-			hint("set it to the base URL of Connect, for example https://connect:8001"))
+			hint("set it to the base URL of Connect, for example https://connect:8001, which crane-bake build sets by itself where neither the bake nor its base has one"))
 	}
-	now, before := lookup(c.img.Env), lookup(c.img.BaseEnv)
-	for _, name := range []string{varModel, varSchemas, varStreams, varAttachments, varConnectPrefix} {
-		if old := before[name]; old != "" && old != now[name] {
+	before := lookup(c.img.BaseEnv)
+	for _, name := range variables {
+		switch {
+		case c.kept[name] && name != varConnectPrefix: // which is the deployment's, and may well stay
+			c.add(env14.says("%s stays as the base image sets it", name).of(name).as(Note))
+		case !c.kept[name] && before[name] != "":
 			c.add(env14.says("%s from the base image is replaced", name).of(name).hint("bake onto a base without it, if it should stay"))
 		}
 	}

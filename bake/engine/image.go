@@ -14,12 +14,13 @@ import (
 // An Image is what Check may look at: the config's environment and the files,
 // as far as they are known.
 type Image struct {
-	Env []string // KEY=VALUE of the image's config
+	Env     []string // KEY=VALUE of the image's config
+	BaseEnv []string // KEY=VALUE of the base image's config
 	// Bindings, where it is set, is what a bake that does not exist yet was
 	// asked to bind: it is checked in place of the contract's variables in Env,
-	// which could not even hold some of it.
+	// which could not even hold some of it. A variable that it says nothing
+	// about is that of Env, or that of BaseEnv where Env is nil.
 	Bindings *Bindings
-	BaseEnv  []string // KEY=VALUE of the base image's config
 
 	// Base is the base image's reference, REPOSITORY[:TAG][@DIGEST]; empty if
 	// unknown.

@@ -18,9 +18,12 @@ type javaClass struct {
 
 // checkJava is M-08 and M-09.
 func checkJava(m *model) {
-	m.scan()
+	complete := m.scan()
 	m.explicitUnsupported()
-	classes := javaClasses(m.codeWithoutLines())
+	if !complete {
+		return
+	}
+	classes := javaClasses(m.code)
 	for _, c := range classes {
 		if c.extends == "GenModel" {
 			m.atToken(c.name, m09.says("class %s extends GenModel: H2O POJOs need -type:h2o-java and cannot be baked by path", c.name.Text).
@@ -55,7 +58,7 @@ func javaClasses(code []lex.Token) []javaClass {
 		c := javaClass{name: code[i+1]}
 		clause, angle := "", 0
 		for _, t := range code[i+2:] {
-			if t.Is("{") {
+			if t.Is("{") || t.Is("class") {
 				break
 			}
 			switch {

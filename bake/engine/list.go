@@ -39,20 +39,29 @@ func splitList(variable, value string) ([]listItem, []Finding) {
 	return items, found
 }
 
+// showItem is an item in double quotes. One that was meant as a URL may have a
+// password.
+func showItem(text string) string {
+	if strings.Contains(text, "@") || strings.Contains(text, "://") {
+		return quote(unshown)
+	}
+	return quote(text)
+}
+
 // cutItem splits an item at its only colon.
 func cutItem(variable string, item listItem) (key, path string, found []Finding) {
 	switch n := strings.Count(item.text, ":"); n {
 	case 0:
-		return "", "", []Finding{env02.says(`%s: %s %s has no ":"`, variable, item.label(), quote(item.text)).of(variable).
+		return "", "", []Finding{env02.says(`%s: %s %s has no ":"`, variable, item.label(), showItem(item.text)).of(variable).
 			hint("%s", itemHint(variable, item.text))}
 	case 1:
 		key, path, _ = strings.Cut(item.text, ":")
 	default:
-		return "", "", []Finding{env02.says(`%s: %s %s has %d ":"; one is allowed`, variable, item.label(), quote(item.text), n).
+		return "", "", []Finding{env02.says(`%s: %s %s has %d ":"; one is allowed`, variable, item.label(), showItem(item.text), n).
 			of(variable).hint("%s", itemHint(variable, item.text))}
 	}
 	if path == "" {
-		return "", "", []Finding{env02.says("%s: %s %s has no path", variable, item.label(), quote(item.text)).of(variable).
+		return "", "", []Finding{env02.says("%s: %s %s has no path", variable, item.label(), showItem(item.text)).of(variable).
 			hint("%s", itemHint(variable, item.text))}
 	}
 	return key, path, nil
@@ -69,7 +78,7 @@ func itemHint(variable, item string) string {
 			kind+":", name, literalName(kind))
 	case strings.Contains(item, ",") && strings.Count(item, ":") != 1:
 		return `separate items with ";", not ","`
-	case !strings.Contains(item, ":") && strings.Contains(item, "="):
+	case !strings.Contains(item, ":") && strings.Contains(item, "=") && !strings.Contains(item, "@"):
 		return "write " + quote(strings.Replace(item, "=", ":", 1))
 	case !strings.Contains(item, ":") && variable == varStreams:
 		return "write slot:path, for example 0:/assets/rest.json"

@@ -6,7 +6,6 @@ package engine
 import (
 	"bytes"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine/internal/jsonpos"
@@ -20,11 +19,12 @@ type model struct {
 	runner *runner
 	lang   lex.Language
 
+	content []byte      // of a PFA document, and of a notebook until its cells are read
 	source  string      // what is scanned: the file, or the code cells of a notebook
-	tokens  []lex.Token // of source; nil for PFA
+	code    []lex.Token // of source, without comments; nil if there is too much of it
 	places  []place     // of source's lines in the file; nil if they are the same
 	slots   slots
-	markers []int // lines of function markers such as "# modelop.score"
+	marker  int32 // line of the first function marker such as "# modelop.score"; 0 is none
 	modules []string
 
 	// PFA types of slots 0 and 1 stand in the document.
@@ -32,7 +32,7 @@ type model struct {
 }
 
 // place is where a line of a notebook's code stands in its file.
-type place struct{ line, column int }
+type place struct{ line, column int32 }
 
 // checkModelFile is the M and N rules. It returns nil if not even the runner
 // is known.
@@ -44,10 +44,15 @@ func checkModelFile(p *page, file string, content []byte) *model {
 	base := path.Base(file)
 	m := &model{page: p, stem: strings.TrimSuffix(base, path.Ext(base)), runner: r, lang: r.lang}
 	m.slots = defaultSlots()
-	if checkText(p, content) {
-		m.source = string(content)
-		r.check(m)
+	if !checkText(p, content) {
+		return m
 	}
+	if r.document {
+		m.content = content
+	} else {
+		m.source = strings.TrimPrefix(string(content), "\ufeff") // a byte order mark is no code
+	}
+	r.check(m)
 	return m
 }
 
@@ -70,44 +75,41 @@ func checkText(p *page, content []byte) bool {
 	return true
 }
 
-// scan takes the source apart and reads its annotations.
-func (m *model) scan() {
-	m.source = strings.TrimPrefix(m.source, "\ufeff") // a byte order mark is no code
-	m.tokens = lex.Scan(m.lang, m.source)
-	m.slots = m.readAnnotations()
-}
-
 // atToken reports a finding where a token stands.
 func (m *model) atToken(t lex.Token, f Finding) {
-	m.atLine(t.Line, lex.Column(m.source, t.Offset), f)
+	// Finding a column costs a pass over its line.
+	if m.countUp(f) {
+		m.putAt(int(t.Line), lex.Column(m.source, t.Offset), f)
+	}
 }
 
 // atLine reports a finding at a place of source.
 func (m *model) atLine(line, column int, f Finding) {
+	if m.countUp(f) {
+		m.putAt(line, column, f)
+	}
+}
+
+// putAt keeps a finding that was counted.
+func (m *model) putAt(line, column int, f Finding) {
 	if m.places != nil && line >= 1 && line <= len(m.places) {
 		at := m.places[line-1]
-		line, column = at.line, at.column
+		line, column = int(at.line), int(at.column)
 	}
-	m.onLine(line, column, f)
+	m.put(line, column, f)
 }
 
 // fileLine is the file's line of a line of source.
 func (m *model) fileLine(line int) int {
 	if m.places != nil && line >= 1 && line <= len(m.places) {
-		return m.places[line-1].line
+		return int(m.places[line-1].line)
 	}
 	return line
 }
 
-// code is the tokens without comments.
-func (m *model) code() []lex.Token {
-	code := make([]lex.Token, 0, len(m.tokens))
-	for _, t := range m.tokens {
-		if t.Kind != lex.Comment {
-			code = append(code, t)
-		}
-	}
-	return code
+// mentions tells whether a word stands anywhere in the model.
+func (m *model) mentions(word string) bool {
+	return strings.Contains(m.source, word) || bytes.Contains(m.content, []byte(word))
 }
 
 // explicitUnsupported is M-07 for languages whose models cannot read slots.
@@ -119,8 +121,4 @@ func (m *model) explicitUnsupported() {
 			return
 		}
 	}
-}
-
-func (m *model) codeWithoutLines() []lex.Token {
-	return slices.DeleteFunc(m.code(), func(t lex.Token) bool { return t.Kind == lex.Newline })
 }

@@ -4,6 +4,8 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine/internal/jsonpos"
@@ -12,8 +14,7 @@ import (
 
 // checkNotebook is M-16, and the checks of the language for the code cells.
 func checkNotebook(m *model) {
-	doc, err := jsonpos.Parse([]byte(m.source))
-	m.source = ""
+	doc, err := jsonpos.Parse(m.content, maxModelValues)
 	if err != nil {
 		m.say(err, m16.says("the notebook is not JSON").hint("export the code to %s.py3", m.stem))
 		return
@@ -39,18 +40,25 @@ func checkNotebook(m *model) {
 		checkR(m)
 		return
 	}
-	m.scan()
-	readPython(m.code()).callbacks(m)
+	if m.scan() {
+		readPython(m.code).callbacks(m)
+	}
 }
 
-// say reports a syntax error as a finding of some rule.
+// say reports what keeps a document from being read as a finding of some rule.
 func (p *page) say(err error, f Finding) {
-	line, column := 0, 0
-	if e, ok := err.(*jsonpos.SyntaxError); ok {
-		line, column = e.Line, e.Column
-		f.Message += printable(": " + e.Message)
+	var syntax *jsonpos.SyntaxError
+	var size *jsonpos.SizeError
+	switch {
+	case errors.As(err, &syntax):
+		f.Message += printable(": " + syntax.Message)
+		p.onLine(syntax.Line, syntax.Column, f)
+	case errors.As(err, &size):
+		f.Message = fmt.Sprintf("larger than an engine can be expected to read: %d values", size.Values)
+		p.onLine(size.Line, size.Column, f.hint("leave out what the engine does not need; data belongs into a file of its own"))
+	default:
+		p.add(f)
 	}
-	p.onLine(line, column, f)
 }
 
 // readCells gathers the lines of the code cells and where they stand.
@@ -73,7 +81,7 @@ func (m *model) readCells(cells jsonpos.Value) {
 		}
 		code.endLine()
 	}
-	m.source, m.places = code.source.String(), code.places
+	m.source, m.places, m.content = code.source.String(), code.places, nil
 }
 
 // otherLanguage tells whether a cell begins with a magic such as %%bash.
@@ -104,7 +112,7 @@ func (c *notebookCode) add(v jsonpos.Value) {
 	line, column := v.Position()
 	for text := range strings.Lines(v.Text()) {
 		if !c.inLine {
-			c.places = append(c.places, place{line, column})
+			c.places = append(c.places, place{int32(line), int32(column)})
 			if trimmed := strings.TrimLeft(text, " \t"); strings.HasPrefix(trimmed, "%") || strings.HasPrefix(trimmed, "!") {
 				text = text[len(strings.TrimRight(text, "\r\n")):]
 			}

@@ -9,9 +9,12 @@ import (
 
 // checkOctave is M-15.
 func checkOctave(m *model) {
-	m.scan()
+	complete := m.scan()
 	m.explicitUnsupported()
-	code := m.code()
+	if !complete {
+		return
+	}
+	code := m.code
 	defined, said := false, false
 	inFunction := false
 	for i, t := range code {
@@ -40,7 +43,7 @@ func octaveFunction(head []lex.Token) string {
 	name := ""
 	for _, t := range head {
 		switch {
-		case t.Kind == lex.Newline && t.Depth == 0 || t.Is("(") || t.Is(";"):
+		case t.Kind == lex.Newline && t.Depth == 0 || t.Is("(") || t.Is(";") || t.Is("function"):
 			return name
 		case t.Is("="):
 			name = ""

@@ -31,18 +31,22 @@ func (p *page) add(f Finding) { p.onLine(0, 0, f) }
 // onLine reports f at a line and column, 1-based; 0 is unknown.
 func (p *page) onLine(line, column int, f Finding) {
 	if p.countUp(f) {
-		f.File, f.Line, f.Column = p.name, line, column
-		p.found = append(p.found, f)
+		p.put(line, column, f)
 	}
+}
+
+// put keeps a finding that was counted.
+func (p *page) put(line, column int, f Finding) {
+	f.File, f.Line, f.Column = p.name, line, column
+	p.found = append(p.found, f)
 }
 
 // at reports f where v stands, or about the file as a whole if v is absent.
 func (p *page) at(v jsonpos.Value, f Finding) {
 	// Finding a place costs a pass over the text before it.
 	if p.countUp(f) {
-		f.File = p.name
-		f.Line, f.Column = v.Position()
-		p.found = append(p.found, f)
+		line, column := v.Position()
+		p.put(line, column, f)
 	}
 }
 
@@ -53,6 +57,18 @@ func (p *page) countUp(f Finding) bool {
 	}
 	p.count[f.Rule]++
 	return p.count[f.Rule] <= maxAlike
+}
+
+// enough tells whether the page has all the findings of a rule that it keeps,
+// and then counts one more: it need not be put into words. The rule must have
+// one severity.
+func (p *page) enough(r ruleID) bool {
+	id := ruleTable[r].ID
+	if p.count[id] < maxAlike {
+		return false
+	}
+	p.count[id]++
+	return true
 }
 
 // findings are those of the page; the last one of a rule that had more says

@@ -4,14 +4,26 @@
 package engine
 
 import (
+	"bytes"
+	"errors"
+	"iter"
 	"slices"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine/internal/jsonpos"
 )
 
+const (
+	// maxModelValues is how many values a PFA document or a notebook may have,
+	// at 16 bytes each and not counting arrays of numbers: 60 MB of decision
+	// trees.
+	maxModelValues = 8_000_000
+	// maxYAMLValues is the same for YAML, whose decoder needs 200 bytes a value.
+	maxYAMLValues = 500_000
+)
+
 func checkPFA(m *model) {
-	doc, err := jsonpos.Parse([]byte(m.source))
+	doc, err := jsonpos.Parse(m.content, maxModelValues)
 	if err != nil {
 		m.say(err, m11.says("the model is not JSON").hint("its extension selects PFA as JSON; PFA as YAML needs .yaml"))
 		return
@@ -20,12 +32,17 @@ func checkPFA(m *model) {
 }
 
 func checkPFAYAML(m *model) {
-	doc, err := jsonpos.ParseYAML([]byte(m.source))
+	m.commentsOfPFA("#", linesOf(m.content))
+	doc, err := jsonpos.ParseYAML(m.content, maxYAMLValues)
+	if size := (*jsonpos.SizeError)(nil); errors.As(err, &size) {
+		// The engine may read it all the same, if slowly.
+		m.add(x00.says("more than %d values: the content was not checked; JSON of that size would be", maxYAMLValues))
+		return
+	}
 	if err != nil {
 		m.say(err, m11.says("the model is not YAML").hint("its extension selects PFA as YAML"))
 		return
 	}
-	m.commentsOfPFA("#")
 	m.checkPFADocument(doc.Root())
 }
 
@@ -61,10 +78,7 @@ func (m *model) checkPFADocument(root jsonpos.Value) {
 // declarations are all named types of a document, wherever they stand.
 func declarations(root jsonpos.Value) map[string]jsonpos.Value {
 	all := make(map[string]jsonpos.Value)
-	for v := range root.Below() {
-		if v.Kind() != jsonpos.Object {
-			continue
-		}
+	for v := range root.Objects() {
 		switch v.Get("type").Text() {
 		case "record", "error", "enum", "fixed":
 			if name := v.Get("name").Text(); name != "" {
@@ -86,6 +100,7 @@ func (m *model) typeOfPFA(key string, v jsonpos.Value, declared map[string]jsonp
 	}
 	failed := false
 	p := &avroParser{
+		show:     quote,
 		names:    make(map[string]*schema),
 		declared: declared,
 		report: func(at jsonpos.Value, f Finding) {
@@ -136,10 +151,20 @@ func (m *model) metadata(key, value string, say func(Finding)) {
 	}
 }
 
+func linesOf(content []byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range bytes.Lines(content) {
+			if !yield(string(line)) {
+				return
+			}
+		}
+	}
+}
+
 // commentsOfPFA is N-11 for annotations in comments.
-func (m *model) commentsOfPFA(mark string) {
+func (m *model) commentsOfPFA(mark string, lines iter.Seq[string]) {
 	line := 0
-	for text := range strings.Lines(m.source) {
+	for text := range lines {
 		line++
 		body, ok := strings.CutPrefix(strings.TrimLeft(text, " \t"), mark)
 		if !ok {

@@ -17,9 +17,11 @@ type section struct {
 
 // checkPrettyPFA is M-14, M-13 and N-11.
 func checkPrettyPFA(m *model) {
-	m.tokens = lex.Scan(m.lang, m.source)
-	m.commentsOfPFA("//")
-	sections := prettySections(m.codeWithoutLines())
+	m.commentsOfPFA("//", strings.Lines(m.source))
+	if !m.readCode(func(lex.Token) {}) {
+		return
+	}
+	sections := prettySections(m.code)
 	for _, name := range []string{"input", "output", "action"} {
 		if _, ok := sections[name]; !ok {
 			m.add(m14.says("section %q is missing", name+":").hint("sections begin in the first column: %s: …", name))
@@ -71,7 +73,7 @@ func (m *model) prettyMetadata(body []lex.Token) {
 			case t.Is(":") && into == &key, t.Is("=") && into == &key:
 				into = &value
 			case t.Kind == lex.String:
-				into.WriteString(t.Value)
+				into.WriteString(t.Value())
 			case !t.Is(",") && !t.Is(";") && !t.Is("{") && !t.Is("}"):
 				into.WriteString(t.Text)
 			}

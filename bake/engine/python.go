@@ -10,15 +10,19 @@ import (
 )
 
 func checkPython2(m *model) {
-	m.scan()
-	p := readPython(m.code())
+	if !m.scan() {
+		return
+	}
+	p := readPython(m.code)
 	p.newSyntax(m)
 	p.callbacks(m)
 }
 
 func checkPython3(m *model) {
-	m.scan()
-	p := readPython(m.code())
+	if !m.scan() {
+		return
+	}
+	p := readPython(m.code)
 	p.oldSyntax(m)
 	p.callbacks(m)
 }
@@ -27,8 +31,24 @@ func checkPython3(m *model) {
 // separate on it.
 type statement struct {
 	tokens []lex.Token
-	// in has the keywords of the blocks around it, outermost first.
-	in []string
+	in     *block // nil at the top level
+}
+
+// A block is what a line that ends in a colon opens.
+type block struct {
+	keyword string
+	indent  int32
+	outer   *block
+}
+
+// has tells whether the block, or one around it, has one of the keywords.
+func (b *block) has(keywords ...string) bool {
+	for ; b != nil; b = b.outer {
+		if slices.Contains(keywords, b.keyword) {
+			return true
+		}
+	}
+	return false
 }
 
 // python is a model's code as statements.
@@ -36,37 +56,28 @@ type python struct {
 	statements []statement
 }
 
-// readPython groups tokens, which have no comments, into statements.
+// readPython groups tokens, without comments and without line ends inside of
+// brackets, into statements.
 func readPython(tokens []lex.Token) *python {
 	p := &python{}
-	type block struct {
-		indent  int
-		keyword string
-	}
-	var blocks []block
+	var in *block
 	for start := 0; start < len(tokens); {
 		end := start
-		for end < len(tokens) && (tokens[end].Kind != lex.Newline || tokens[end].Depth > 0) {
+		for end < len(tokens) && tokens[end].Kind != lex.Newline {
 			end++
 		}
 		line := tokens[start:end]
 		start = end + 1
-		line = slices.DeleteFunc(slices.Clone(line), func(t lex.Token) bool { return t.Kind == lex.Newline })
 		if len(line) == 0 {
 			continue
 		}
-		for len(blocks) > 0 && line[0].Indent <= blocks[len(blocks)-1].indent {
-			blocks = blocks[:len(blocks)-1]
-		}
-		var in []string
-		for _, b := range blocks {
-			in = append(in, b.keyword)
+		for in != nil && line[0].Indent <= in.indent {
+			in = in.outer
 		}
 		body, keyword := splitBlock(line)
 		if keyword != "" {
 			p.statements = append(p.statements, statement{line[:len(line)-len(body)], in})
-			blocks = append(blocks, block{line[0].Indent, keyword})
-			in = append(slices.Clone(in), keyword)
+			in = &block{keyword, line[0].Indent, in}
 			line = body
 		}
 		for _, part := range splitSemicolons(line) {
@@ -122,49 +133,54 @@ func splitSemicolons(line []lex.Token) [][]lex.Token {
 
 // topLevel tells whether the statement binds names of the module: it is in no
 // function or class, but perhaps under an "if" or a "try".
-func (s statement) topLevel() bool {
-	return !slices.Contains(s.in, "def") && !slices.Contains(s.in, "class")
-}
+func (s statement) topLevel() bool { return !s.in.has("def", "class") }
 
 // guarded tells whether the statement may never run, as after a test for the
 // Python version or in a try with a fallback.
 func (s statement) guarded() bool {
-	return slices.ContainsFunc(s.in, func(k string) bool {
-		return k == "try" || k == "except" || k == "if" || k == "elif" || k == "else"
-	})
+	return s.in.has("try", "except", "if", "elif", "else")
 }
 
-// defines tells whether the statement binds name in its scope, and whether it
-// may bind anything at all.
-func (s statement) defines(name string) (yes, anything bool) {
+// binds are the names that the statement gives a value in its scope. Anything
+// is set where it may bind any name.
+func (s statement) binds() (names []string, anything bool) {
 	t := s.tokens
-	first := t[0].Text
 	if t[0].Is("async") && len(t) > 1 {
 		t = t[1:]
-		first = t[0].Text
 	}
-	switch first {
+	switch t[0].Text {
 	case "def", "class":
-		return len(t) > 1 && t[1].Is(name), false
+		if len(t) > 1 {
+			names = append(names, t[1].Text)
+		}
+		return names, false
 	case "from", "import":
-		for i, tok := range t[1:] {
-			if tok.Is("*") {
-				return false, true
-			}
-			// "import a as b" binds b alone, "import a.b" a.
-			if tok.Is(name) && (i+2 >= len(t) || !t[i+2].Is("as")) && !t[i].Is(".") && t[i].Text != "from" {
-				return true, false
-			}
-		}
-		return false, false
+		return imported(t)
+	case "exec":
+		anything = true
 	}
-	for i, tok := range t {
-		if tok.Is("=") && tok.Depth == t[0].Depth {
-			return slices.ContainsFunc(t[:i], func(x lex.Token) bool { return x.Is(name) }), false
+	end := slices.IndexFunc(t, func(x lex.Token) bool { return x.Is("=") && x.Depth == t[0].Depth })
+	if end < 0 {
+		return nil, anything
+	}
+	for _, x := range t[:end] {
+		if x.Kind == lex.Name {
+			names = append(names, x.Text)
 		}
 	}
-	if first == "exec" {
-		return false, true
+	return names, false
+}
+
+// imported are the names that an import binds: of "import a as b" b alone, of
+// "import a.b" a.
+func imported(t []lex.Token) (names []string, anything bool) {
+	for i, x := range t[1:] {
+		switch {
+		case x.Is("*"):
+			return nil, true
+		case x.Kind == lex.Name && (i+2 >= len(t) || !t[i+2].Is("as")) && !t[i].Is(".") && t[i].Text != "from":
+			names = append(names, x.Text)
+		}
 	}
-	return false, false
+	return names, false
 }

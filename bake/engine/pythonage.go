@@ -43,21 +43,24 @@ func newerThan2(s statement, printIsFunction bool) (string, lex.Token) {
 			return "type hints", at
 		}
 	}
+	var open []int // brackets
 	for i, x := range t {
 		next := lex.Token{}
 		if i+1 < len(t) {
 			next = t[i+1]
 		}
 		switch {
-		case x.Kind == lex.String && strings.Contains(x.Prefix, "f"):
+		case x.Is("("), x.Is("["), x.Is("{"):
+			open = append(open, i)
+		case x.Is(")"), x.Is("]"), x.Is("}"):
+			open = open[:max(len(open)-1, 0)]
+		case x.Kind == lex.String && strings.Contains(x.Prefix(), "f"):
 			return "f-strings", x
 		case x.Is("yield") && next.Is("from"):
 			return "yield from", x
-		case x.Is("print") && next.Is("(") && !printIsFunction && !afterDot(t, i):
-			for j := i + 2; j+1 < len(t) && t[j].Depth > x.Depth; j++ {
-				if t[j].Depth == x.Depth+1 && (t[j].Is("flush") || t[j].Is("file")) && t[j+1].Is("=") {
-					return "print(…, " + t[j].Text + "=…)", x
-				}
+		case (x.Is("flush") || x.Is("file")) && next.Is("=") && len(open) > 0 && !printIsFunction:
+			if at := open[len(open)-1] - 1; at >= 0 && t[at].Is("print") && t[at+1].Is("(") && !afterDot(t, at) {
+				return "print(…, " + x.Text + "=…)", t[at]
 			}
 		}
 	}
@@ -102,7 +105,10 @@ func (p *python) oldSyntax(m *model) {
 			m.atToken(at, m03.says(`the extension ".py3" selects Python 3, but the model uses %s`, what).hint("%s", hint))
 		}
 	}
-	definesUnicode := slices.ContainsFunc(p.statements, func(s statement) bool { yes, _ := s.defines("unicode"); return yes })
+	definesUnicode := slices.ContainsFunc(p.statements, func(s statement) bool {
+		names, _ := s.binds()
+		return slices.Contains(names, "unicode")
+	})
 	for _, s := range p.statements {
 		t := s.tokens
 		if what, ok := printStatement(t); ok {

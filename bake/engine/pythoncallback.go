@@ -4,12 +4,15 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/crane-bake/crane-bake/bake/engine/internal/lex"
 )
 
 // callbacks is M-05, M-06 and M-07.
 func (p *python) callbacks(m *model) {
 	inputs := m.slots.inputs()
+	defined, anything := p.topLevel()
 	checked := make(map[string]bool)
 	explicit := len(inputs) > 0
 	for _, in := range inputs {
@@ -18,9 +21,9 @@ func (p *python) callbacks(m *model) {
 			continue
 		}
 		explicit = false
-		if !checked[u.action] {
+		if !checked[u.action] && !anything {
 			checked[u.action] = true
-			p.callback(m, in, u)
+			p.callback(m, in, u, defined[u.action])
 		}
 	}
 	if explicit && !p.calls("Slot") {
@@ -30,20 +33,24 @@ func (p *python) callbacks(m *model) {
 	}
 }
 
-func (p *python) callback(m *model, in slot, u use) {
-	var def []lex.Token
+// topLevel are the names that the module binds, with the statements that do it
+// last. Anything is set where it may bind any name.
+func (p *python) topLevel() (defined map[string][]lex.Token, anything bool) {
+	defined = make(map[string][]lex.Token)
 	for _, s := range p.statements {
 		if !s.topLevel() {
 			continue
 		}
-		yes, anything := s.defines(u.action)
-		if anything {
-			return
-		}
-		if yes {
-			def = s.tokens
+		names, any := s.binds()
+		anything = anything || any
+		for _, name := range names {
+			defined[name] = s.tokens
 		}
 	}
+	return defined, anything
+}
+
+func (p *python) callback(m *model, in slot, u use, def []lex.Token) {
 	if def == nil {
 		if p.marked(m) {
 			return
@@ -60,14 +67,9 @@ func (p *python) callback(m *model, in slot, u use) {
 
 // marked tells whether a function follows a score marker.
 func (p *python) marked(m *model) bool {
-	for _, line := range m.markers {
-		for _, s := range p.statements {
-			if s.tokens[0].Line > line && (s.tokens[0].Is("def") || s.tokens[0].Is("async")) {
-				return true
-			}
-		}
-	}
-	return false
+	return m.marker > 0 && slices.ContainsFunc(p.statements, func(s statement) bool {
+		return s.tokens[0].Line > m.marker && (s.tokens[0].Is("def") || s.tokens[0].Is("async"))
+	})
 }
 
 // calls tells whether the name is called anywhere, or imported from a module

@@ -5,13 +5,17 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine/internal/lex"
 )
 
 func checkR(m *model) {
-	m.scan()
-	code := m.codeWithoutLines()
+	if !m.scan() {
+		return
+	}
+	code := m.code
+	bound := boundR(code)
 	checked := make(map[string]bool)
 	for _, in := range m.slots.inputs() {
 		u := m.slots.inUse[in]
@@ -22,27 +26,19 @@ func checkR(m *model) {
 					hint("define a callback; explicit input needs Python"))
 			}
 		case !checked[u.action]:
-			m.callbackR(code, in, u)
+			m.callbackR(code, bound, in, u)
 		}
 		checked[u.action] = true
 	}
 }
 
-// callbackR is M-05 and M-06 for R.
-func (m *model) callbackR(code []lex.Token, in slot, u use) {
-	for i, t := range code {
-		// Code that is sourced or built at run time may define anything.
-		if (t.Is("source") || t.Is("eval") || t.Is("attach") || t.Is("load")) && i+1 < len(code) && code[i+1].Is("(") {
-			return
-		}
+// callbackR is M-05 and M-06 for R. Bound is nil if any name may be.
+func (m *model) callbackR(code []lex.Token, bound map[string]int, in slot, u use) {
+	if bound == nil {
+		return
 	}
-	at := -1
-	for i := range code {
-		if bindsR(code, i, u.action) {
-			at = i
-		}
-	}
-	if at < 0 {
+	at, ok := bound[u.action]
+	if !ok {
 		if m.markedR(code) {
 			return
 		}
@@ -56,26 +52,32 @@ func (m *model) callbackR(code []lex.Token, in slot, u use) {
 	}
 }
 
-// bindsR tells whether the token at i is name, and is given a value there.
-func bindsR(code []lex.Token, i int, name string) bool {
-	t := code[i]
-	if t.Kind == lex.String && t.Value == name && i >= 2 && code[i-2].Is("assign") {
-		return true
+// boundR are the names that are given a value, and the last tokens that do it.
+// It is nil where code is sourced, or built at run time, and may bind anything.
+func boundR(code []lex.Token) map[string]int {
+	bound := make(map[string]int)
+	is := func(i int, texts ...string) bool {
+		return i >= 0 && i < len(code) && slices.ContainsFunc(texts, code[i].Is)
 	}
-	if t.Depth > 0 || !t.Is(name) && !t.Is("`"+name+"`") && (t.Kind != lex.String || t.Value != name) {
-		return false
+	for i, t := range code {
+		if is(i, "source", "eval", "attach", "load") && is(i+1, "(") {
+			return nil
+		}
+		name := strings.Trim(t.Text, "`")
+		if t.Kind == lex.String {
+			name = t.Value()
+		} else if t.Kind != lex.Name {
+			continue
+		}
+		if t.Kind == lex.String && is(i-2, "assign") || t.Depth == 0 && (is(i+1, "<-", "<<-", "=") || is(i-1, "->", "->>")) {
+			bound[name] = i
+		}
 	}
-	assigns := i+1 < len(code) && (code[i+1].Is("<-") || code[i+1].Is("<<-") || code[i+1].Is("="))
-	return assigns || i > 0 && (code[i-1].Is("->") || code[i-1].Is("->>"))
+	return bound
 }
 
 func (m *model) markedR(code []lex.Token) bool {
-	for _, line := range m.markers {
-		if slices.ContainsFunc(code, func(t lex.Token) bool { return t.Line > line && t.Is("function") }) {
-			return true
-		}
-	}
-	return false
+	return m.marker > 0 && slices.ContainsFunc(code, func(t lex.Token) bool { return t.Line > m.marker && t.Is("function") })
 }
 
 // parametersR counts those of "name <- function(a, b = 1)" on one line.

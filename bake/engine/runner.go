@@ -19,6 +19,8 @@ type runner struct {
 	marks  string // characters that make a comment an annotation; none: annotations are not read
 	count  int    // of them, at least
 	ubuntu bool   // the Ubuntu engine has it
+	// document is set for models whose file is JSON or YAML, not source.
+	document bool
 	// encodings that its streams may have; nil allows all.
 	inputs, outputs []string
 	check           func(*model)
@@ -41,11 +43,11 @@ var runners = map[string]*runner{
 		name: "Octave", lang: lex.Octave, marks: "%#", count: 1, check: checkOctave,
 		inputs: []string{"json"}, outputs: []string{"json"},
 	},
-	".pfa":   {name: "PFA", check: checkPFA},
-	".json":  {name: "PFA", check: checkPFA},
-	".yaml":  {name: "PFA", check: checkPFAYAML},
+	".pfa":   {name: "PFA", document: true, check: checkPFA},
+	".json":  {name: "PFA", document: true, check: checkPFA},
+	".yaml":  {name: "PFA", document: true, check: checkPFAYAML},
 	".ppfa":  {name: "PrettyPFA", lang: lex.PrettyPFA, check: checkPrettyPFA},
-	".ipynb": {name: "Jupyter", lang: lex.Python, marks: "#", count: 1, check: checkNotebook},
+	".ipynb": {name: "Jupyter", document: true, lang: lex.Python, marks: "#", count: 1, check: checkNotebook},
 }
 
 // extensionHints are what to do about extensions that look as if they would

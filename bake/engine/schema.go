@@ -14,6 +14,7 @@ type schema struct {
 	name     string // full name of a record, enum or fixed
 	fields   []schemaField
 	symbols  []string
+	symbol   map[string]bool // the same as a set
 	size     int64
 	element  *schema // of an array's items or a map's values
 	branches []*schema
@@ -36,7 +37,7 @@ func (s *schema) describe(depth int) string {
 	switch {
 	case s == nil:
 		return "an unknown type"
-	case s.name != "":
+	case legalNames(s.name):
 		return s.kind + " " + s.name
 	case depth == 0:
 		return s.kind

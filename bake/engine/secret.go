@@ -24,13 +24,22 @@ func (d *descriptor) checkSecrets(strict bool) {
 	}
 }
 
+// secretFields are the fields that hold nothing but secrets.
+var secretFields = []string{"SecretAccessKey", "AccessKeyID", "Password", "SAMLAssertion"}
+
 // walkSecrets looks at every string of the transport; name is the key it
-// belongs to.
+// belongs to, or the secret's own where that holds more than a string.
 func (d *descriptor) walkSecrets(name string, v jsonpos.Value, strict bool) {
 	switch v.Kind() {
 	case jsonpos.Object:
 		for key, value := range v.Members() {
-			d.walkSecrets(key.Text(), value, strict)
+			inner := name
+			if !slices.Contains(secretFields, name) {
+				if inner = key.Text(); !isWord(inner) {
+					inner = unshown
+				}
+			}
+			d.walkSecrets(inner, value, strict)
 		}
 	case jsonpos.Array:
 		for item := range v.Items() {
@@ -47,13 +56,12 @@ func (d *descriptor) walkSecrets(name string, v jsonpos.Value, strict bool) {
 func (d *descriptor) secretString(name string, v jsonpos.Value, strict bool) {
 	text := v.Text()
 	if isSecretRef(text) {
-		d.at(v, sd55.says("%s expects secret %s at run time", name, quote(strings.TrimPrefix(text, "secret://"))).
+		d.at(v, sd55.says("%s expects secret %s at run time", name, quote(echoPath(strings.TrimPrefix(text, "secret://")))).
 			hint("mount it below /run/secrets, or where $SECRET_PATH_ROOT says"))
 		return
 	}
-	secret := slices.Contains([]string{"SecretAccessKey", "AccessKeyID", "Password", "SAMLAssertion"}, name)
 	switch {
-	case secret && isPlainSecret(text):
+	case slices.Contains(secretFields, name) && isPlainSecret(text):
 		d.plainSecret(v, name, strict)
 	case hasUserinfo(text, name == "BootstrapServers"):
 		d.plainSecret(v, "the password in "+name, strict)

@@ -88,20 +88,26 @@ func (u *understanding) mixed(s slots) {
 func (u *understanding) inlineSchema(a annotation) *schema {
 	u.say(a, n10.says("inline schemas in annotations are not documented").hint("bind a schema file and write its name"))
 	report := func(at jsonpos.Value, f Finding) {
+		if !u.countUp(f) {
+			return
+		}
 		_, column := at.Position()
 		if u.places != nil {
 			column = 0 // the notebook's string begins where its line does
 		}
-		u.atLine(a.line, column, f)
+		u.putAt(a.line, column, f)
 	}
-	doc, err := jsonpos.Parse([]byte(a.value))
+	doc, err := jsonpos.Parse([]byte(a.value), maxValues)
 	if err != nil {
 		var syntax *jsonpos.SyntaxError
-		errors.As(err, &syntax)
+		if !errors.As(err, &syntax) {
+			u.say(a, s01.says("the schema in %s is larger than an engine can be expected to read", a.text()).hint("bind a schema file"))
+			return nil
+		}
 		u.atLine(a.line, a.column+a.valueAt+syntax.Column-1, s01.says("the schema in %s is not JSON: %s", a.text(), syntax.Message).
 			hint("write Avro as JSON, or the name of a schema"))
 		return nil
 	}
 	doc.Shift(a.line, a.column+a.valueAt)
-	return parseAvro(doc.Root(), report)
+	return parseAvro(doc.Root(), quote, report)
 }

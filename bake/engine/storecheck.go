@@ -15,9 +15,9 @@ func checkS3(d *descriptor) {
 	if b := d.fields.Get("Bucket"); b.Text() != "" && !isSecretRef(b.Text()) {
 		switch n := len(b.Text()); {
 		case n < 3:
-			d.at(b, sd46.says("Bucket %s is shorter than 3 characters", quote(b.Text())).hint("bucket names have 3 to 63 characters"))
+			d.at(b, sd46.says("Bucket %s is shorter than 3 characters", echo(b.Text())).hint("bucket names have 3 to 63 characters"))
 		case n > 63:
-			d.at(b, sd46.says("Bucket %s is longer than 63 characters", quote(b.Text())).hint("bucket names have 3 to 63 characters"))
+			d.at(b, sd46.says("Bucket %s is longer than 63 characters", echo(b.Text())).hint("bucket names have 3 to 63 characters"))
 		}
 	}
 	if k := d.fields.Get("ObjectKey"); len(k.Text()) > 1024 {
@@ -87,7 +87,7 @@ func checkODBC(d *descriptor) {
 		d.at(key, sd39.says("OutputFields needs InsertIntoTable").hint("name the table, or remove OutputFields"))
 	}
 	v := d.fields.Get("ConnectionString")
-	driver := strings.Trim(connectionValue(v.Text(), "driver"), "{}")
+	driver := driverOf(v.Text())
 	if driver == "" || isSecretRef(v.Text()) {
 		return
 	}
@@ -97,7 +97,29 @@ func checkODBC(d *descriptor) {
 			return
 		}
 	}
-	d.at(v, sd41.says("driver %s is not supported (MSSQL, PostgreSQL)", quote(driver)).hint("use FreeTDS, SQL Server or PostgreSQL"))
+	d.at(v, sd41.says("driver %s is not supported (MSSQL, PostgreSQL)", echoDriver(driver)).hint("use FreeTDS, SQL Server or PostgreSQL"))
+}
+
+// driverOf is the driver of an ODBC connection string: what is in braces, or the
+// first word, since a separator that was left out would make more of it.
+func driverOf(s string) string {
+	value := connectionValue(s, "driver")
+	if inner, braced := strings.CutPrefix(value, "{"); braced {
+		inner, _, _ = strings.Cut(inner, "}")
+		return inner
+	}
+	word, _, _ := strings.Cut(value, " ")
+	return word
+}
+
+// echoDriver is a driver's name, which has spaces, if it may be shown.
+func echoDriver(driver string) string {
+	for word := range strings.FieldsSeq(driver) {
+		if !isWord(word) {
+			return quote(unshown)
+		}
+	}
+	return quote(driver)
 }
 
 // connectionValue finds a key of an ODBC connection string.

@@ -41,13 +41,13 @@ func (d *descriptor) checkEncoding() {
 		hint := didYouMean(name.Text(), encodings, "the encodings are "+strings.Join(encodings, ", ")+" and null")
 		switch alias := encodingAliases[d.encoding]; {
 		case alias != "":
-			hint = "use " + quote(alias)
+			hint = "use " + echo(alias)
 		case d.encoding == "bert":
 			hint = "only time streams have it"
 		case d.encoding == "binary" || d.encoding == "raw" || d.encoding == "bytes" || d.encoding == "null":
 			hint = "write null, without quotes, for raw bytes"
 		}
-		d.at(name, sd12.says("unknown encoding %s", quote(name.Text())).hint("%s", hint))
+		d.at(name, sd12.says("unknown encoding %s", echo(name.Text())).hint("%s", hint))
 		return
 	}
 	d.known = true
@@ -56,7 +56,7 @@ func (d *descriptor) checkEncoding() {
 		return
 	}
 	if d.encoding != "csv" {
-		d.at(v, sd12.says("the encoding %s has no parameters", quote(d.encoding)).hint("write %q alone", d.encoding))
+		d.at(v, sd12.says("the encoding %s has no parameters", echo(d.encoding)).hint("write %q alone", d.encoding))
 		return
 	}
 	if q := v.Get("QuoteCharacter"); q.Exists() && (q.Kind() != jsonpos.String || utf8.RuneCountInString(q.Text()) != 1 || strings.ContainsAny(q.Text(), "\r\n")) {
@@ -86,7 +86,7 @@ func (d *descriptor) checkEnvelope() {
 	text := lowerASCII(name.Text())
 	switch {
 	case strings.HasPrefix(text, "deliminated"):
-		d.at(name, sd11.says("envelope %s is a legacy spelling", quote(name.Text())).as(Error).hint("write %q", "delimited"+text[len("deliminated"):]))
+		d.at(name, sd11.says("envelope %s is a legacy spelling", echo(name.Text())).as(Error).hint("write %q", "delimited"+text[len("deliminated"):]))
 		return
 	case !slices.Contains(envelopes, text):
 		hint := didYouMean(name.Text(), envelopes, "the envelopes are "+strings.Join(envelopes, ", ")+" and null")
@@ -98,7 +98,7 @@ func (d *descriptor) checkEnvelope() {
 		case "null", "none":
 			hint = "write null, without quotes"
 		}
-		d.at(name, sd13.says("unknown envelope %s", quote(name.Text())).hint("%s", hint))
+		d.at(name, sd13.says("unknown envelope %s", echo(name.Text())).hint("%s", hint))
 		return
 	}
 	d.envelope = text

@@ -25,7 +25,7 @@ func (d *descriptor) checkSchema() {
 			return
 		}
 		if !isPrimitive(v.Text()) {
-			d.at(v, sd51.says(`"Schema": %s is no type`, quote(v.Text())).hint(`write {"$ref": %s} to use a named schema`, quote(v.Text())))
+			d.at(v, sd51.says(`"Schema": %s is no type`, echo(v.Text())).hint(`write {"$ref": %s} to use a named schema`, echo(v.Text())))
 			return
 		}
 	case jsonpos.Object:
@@ -39,7 +39,7 @@ func (d *descriptor) checkSchema() {
 		return
 	}
 	d.form = inlineSchema
-	d.schema = parseAvro(v, func(at jsonpos.Value, f Finding) {
+	d.schema = parseAvro(v, echo, func(at jsonpos.Value, f Finding) {
 		if f.Severity < Error {
 			d.at(at, f)
 			return
@@ -56,7 +56,7 @@ func (d *descriptor) checkRef(v, ref jsonpos.Value) {
 	case ref.Kind() != jsonpos.String || ref.Text() == "":
 		d.at(ref, sd51.says("$ref must be a schema's name, not %s", ref.Kind()).hint(`write {"$ref": "input"}`))
 	case v.Len() > 1:
-		d.at(v, sd51.says("$ref stands beside other keys").hint(`write {"$ref": %s} alone`, quote(ref.Text())))
+		d.at(v, sd51.says("$ref stands beside other keys").hint(`write {"$ref": %s} alone`, echo(ref.Text())))
 	default:
 		d.form, d.ref = refSchema, ref.Text()
 	}

@@ -46,12 +46,12 @@ func (d *descriptor) checkRecordPosition() {
 		d.at(key, sd31.says("SkipToRecord works only with Kafka, not with %s", d.transport.name).hint("remove it"))
 		return
 	case v.Kind() == jsonpos.String && !slices.Contains([]string{"earliest", "latest"}, v.Text()):
-		d.at(v, sd33.says("SkipToRecord %s is no position", quote(v.Text())).hint(`use "earliest", "latest" or a number`))
+		d.at(v, sd33.says("SkipToRecord %s is no position", echo(v.Text())).hint(`use "earliest", "latest" or a number`))
 	case v.Kind() != jsonpos.String && (!isInt || number < 0):
 		d.at(v, sd33.says("SkipToRecord must be an integer that is not negative").hint(`use "earliest", "latest" or a number`))
 	}
 	if group := d.fields.Get("Group"); group.Kind() == jsonpos.String && group.Text() != "" {
-		d.at(key, sd34.says("SkipToRecord is ignored once group %s has committed", quote(group.Text())).hint("remove SkipToRecord, or use a new group"))
+		d.at(key, sd34.says("SkipToRecord is ignored once group %s has committed", echo(group.Text())).hint("remove SkipToRecord, or use a new group"))
 	}
 }
 
@@ -63,7 +63,7 @@ func (d *descriptor) checkBatching() {
 		return
 	case jsonpos.String:
 		if text := v.Text(); text != "normal" && text != "explicit" {
-			d.at(v, sd37.says("Batching %s is not known", quote(text)).hint(`use "normal", "explicit", null, or {"Watermark": …, "NagleTime": …}`))
+			d.at(v, sd37.says("Batching %s is not known", echo(text)).hint(`use "normal", "explicit", null, or {"Watermark": …, "NagleTime": …}`))
 		}
 		return
 	case jsonpos.Object:

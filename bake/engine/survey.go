@@ -5,6 +5,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/bake/engine/internal/jsonpos"
@@ -81,8 +82,11 @@ type FileSurvey struct {
 
 // SurveyFile tells what a JSON file is, or was meant to be.
 func SurveyFile(content []byte) FileSurvey {
-	doc, err := jsonpos.Parse(content)
+	doc, err := jsonpos.Parse(content, maxModelValues)
+	var size *jsonpos.SizeError
 	switch {
+	case errors.As(err, &size):
+		return FileSurvey{} // data
 	case err != nil && bytes.Contains(content, []byte(`"Transport"`)):
 		return FileSurvey{Kind: StreamFile, Inputs: true, Outputs: true} // a broken one
 	case err != nil:
@@ -95,7 +99,10 @@ func SurveyFile(content []byte) FileSurvey {
 	case root.Get("action").Exists() && (root.Get("input").Exists() || root.Get("output").Exists()):
 		return FileSurvey{Kind: PFAFile}
 	}
-	s := parseAvro(root, func(jsonpos.Value, Finding) {})
+	if doc.Values() > maxValues {
+		return FileSurvey{}
+	}
+	s := parseAvro(root, quote, func(jsonpos.Value, Finding) {})
 	if s == nil {
 		return FileSurvey{}
 	}
@@ -115,6 +122,9 @@ func hasMember(root jsonpos.Value, name string) bool {
 func surveyStream(content []byte) FileSurvey {
 	s := FileSurvey{Kind: StreamFile, Inputs: true, Outputs: true}
 	d := checkDescriptorFile(newPage(""), content, false)
+	if d == nil {
+		return s // too large
+	}
 	if d.form == refSchema {
 		s.Ref = d.ref
 	}

@@ -48,7 +48,11 @@ func checkHTTP(d *descriptor) {
 func checkAbsolutePath(d *descriptor) {
 	v := d.fields.Get("Path")
 	if text := v.Text(); text != "" && !path.IsAbs(text) && !isSecretRef(text) {
-		d.at(v, sd49.says("%s Path %s must be absolute in the container", d.transport.name, quote(text)).hint("write /assets/%s", path.Base(text)))
+		base := "FILE"
+		if echoPath(text) == text {
+			base = path.Base(text)
+		}
+		d.at(v, sd49.says("%s Path %s must be absolute in the container", d.transport.name, quote(echoPath(text))).hint("write /assets/%s", base))
 	}
 }
 
@@ -95,11 +99,11 @@ func checkKafka(d *descriptor) {
 		case host == "" || strings.ContainsAny(host, " \t,;/"):
 			d.at(v, sd44.says("a bootstrap server is not host:port").hint("write one host:port an entry"))
 		case port == "":
-			d.at(v, sd44.says("bootstrap server %s has no port", quote(host)).as(Warning).hint("write %s:9092", host))
+			d.at(v, sd44.says("bootstrap server %s has no port", echo(host)).as(Warning).hint("write HOST:9092"))
 		case err != nil:
-			d.at(v, sd44.says("bootstrap server %s has no number for a port", quote(host)).hint("write %s:9092", host))
+			d.at(v, sd44.says("bootstrap server %s has no number for a port", echo(host)).hint("write HOST:9092"))
 		case number < 1 || number > 65535:
-			d.at(v, sd48.says("the port of bootstrap server %s is out of range", quote(host)).hint("ports are 1 to 65535"))
+			d.at(v, sd48.says("the port of bootstrap server %s is out of range", echo(host)).hint("ports are 1 to 65535"))
 		}
 	}
 	for _, name := range []string{"Partition", "MaxWaitTime"} {

@@ -59,6 +59,8 @@ func commands() []*command {
 		checkCommand(),
 		initCommand(),
 		inspectCommand(),
+		diffCommand(),
+		verifyCommand(),
 		promoteCommand(),
 		rebaseCommand(),
 		rebindCommand(),

@@ -48,7 +48,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &file) && !errors.Is(err, fs.ErrNotExist): // a Dockerfile's source may be missing
 		return exitUsage
-	case errors.As(err, &check), errors.Is(err, bake.ErrRefused):
+	case errors.As(err, &check), errors.Is(err, bake.ErrRefused), errors.Is(err, errDifferent):
 		return exitFindings
 	case errors.Is(err, bake.ErrIntegrity), errors.Is(err, bake.ErrChanged):
 		return exitIntegrity

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -83,6 +84,13 @@ type bakeFile struct {
 	Env           map[string]string `yaml:"env,omitempty"`
 	Labels        map[string]string `yaml:"labels,omitempty"`
 	Annotations   map[string]string `yaml:"annotations,omitempty"`
+	User          string            `yaml:"user,omitempty"`
+	Workdir       string            `yaml:"workdir,omitempty"`
+	Entrypoint    *[]string         `yaml:"entrypoint,omitempty"`
+	Cmd           *[]string         `yaml:"cmd,omitempty"`
+	StopSignal    string            `yaml:"stopSignal,omitempty"`
+	Ports         []string          `yaml:"ports,omitempty"`
+	Volumes       []string          `yaml:"volumes,omitempty"`
 	Platforms     []string          `yaml:"platforms,omitempty"`
 	Compression   string            `yaml:"compression,omitempty"`
 	Layers        string            `yaml:"layers,omitempty"`
@@ -123,7 +131,9 @@ func bakefileText(b *bakeOf) (string, error) {
 	fmt.Fprintf(&out, "# What is baked into %s.\n", printable(b.image))
 	out.WriteString("# \"crane-bake extract\" writes the files that this names, and a bake file for them.\n")
 	for _, k := range slices.Sorted(maps.Keys(b.Settings)) {
-		fmt.Fprintf(&out, "# The bake also set %s in the image's config: %s\n", printable(k), printable(string(b.Settings[k])))
+		if !f.set(k, b.Settings[k]) {
+			fmt.Fprintf(&out, "# The image's config also has %s: %s\n", printable(k), printable(string(b.Settings[k])))
+		}
 	}
 	text, err := encodeYAML(f)
 	return out.String() + text, err
@@ -199,6 +209,31 @@ func (b *bakeOf) fill(f *bakeFile, dir string, env map[string]string) {
 		}
 		seen[s.Path] = true
 	}
+}
+
+// set takes over a member of the config, if a bake file has a key for that.
+func (f *bakeFile) set(key string, raw json.RawMessage) bool {
+	texts := map[string]*string{"User": &f.User, "WorkingDir": &f.Workdir, "StopSignal": &f.StopSignal}
+	lists := map[string]*[]string{"ExposedPorts": &f.Ports, "Volumes": &f.Volumes}
+	commands := map[string]**[]string{"Entrypoint": &f.Entrypoint, "Cmd": &f.Cmd}
+	var text string
+	words := []string{}
+	isText := json.Unmarshal(raw, &text) == nil && text != ""
+	isList := json.Unmarshal(raw, &words) == nil
+	for i, w := range words {
+		words[i] = literal(w)
+	}
+	switch {
+	case texts[key] != nil && isText:
+		*texts[key] = literal(text)
+	case lists[key] != nil && isList:
+		*lists[key] = words
+	case commands[key] != nil && isList:
+		*commands[key] = &words // null is what cleared it, an empty list
+	default:
+		return false
+	}
+	return true
 }
 
 // literal is text as a bake file's value: without variables.

@@ -142,8 +142,19 @@ func quotedBake() *bakeOf {
 				"DOLLAR": "${HOME} $$x \\n", "QUOTES": `a "b" 'c' #d`, "EMPTY": "", "YAML": "no: [x", "NUMBER": "007",
 			}},
 			Labels: bake.InspectedChange{Set: map[string]string{"a label": "é\t$x", "team": "risk"}},
+			Settings: map[string]json.RawMessage{
+				"User": json.RawMessage(`"1000:0"`), "WorkingDir": json.RawMessage(`"/srv/$x y"`), "Cmd": json.RawMessage("null"),
+				"Entrypoint": json.RawMessage(`["/engine","a \"b\" $c"]`), "ExposedPorts": json.RawMessage(`["8003/tcp","9000/udp"]`),
+				"Volumes": json.RawMessage(`["/data x"]`), "StopSignal": json.RawMessage(`"SIGINT"`),
+			},
 		},
 	}
+}
+
+// quotedSettings is the settings of quotedBake.
+var quotedSettings = bake.Settings{
+	User: "1000:0", WorkingDir: "/srv/$x y", StopSignal: "SIGINT", Entrypoint: []string{"/engine", `a "b" $c`}, Cmd: []string{},
+	ExposedPorts: []string{"8003/tcp", "9000/udp"}, Volumes: []string{"/data x"},
 }
 
 // What a bake file says is what was baked.
@@ -174,6 +185,7 @@ func TestBakefileOfImage(t *testing.T) {
 			"DOLLAR": b.Env.Set["DOLLAR"], "QUOTES": b.Env.Set["QUOTES"], "EMPTY": "", "YAML": "no: [x", "NUMBER": "007", "LINES": "one\ntwo\n", "BIDI": "\u202e\U000e0001\x7f",
 		},
 		Labels:    b.Labels.Set,
+		Settings:  quotedSettings,
 		Platforms: []string{"linux/amd64", "linux/arm64"},
 	}
 	if diff := cmp.Diff(want, bakes[0].Spec); diff != "" {
@@ -184,11 +196,6 @@ func TestBakefileOfImage(t *testing.T) {
 // What a Dockerfile says is what was baked.
 func TestDockerfileOfImage(t *testing.T) {
 	b := quotedBake()
-	b.Settings = map[string]json.RawMessage{
-		"User": json.RawMessage(`"1000:0"`), "WorkingDir": json.RawMessage(`"/srv/$x y"`), "Cmd": json.RawMessage("null"),
-		"Entrypoint": json.RawMessage(`["/engine","a \"b\""]`), "ExposedPorts": json.RawMessage(`["8003/tcp","9000/udp"]`),
-		"Volumes": json.RawMessage(`["/data x"]`), "StopSignal": json.RawMessage(`"SIGINT"`),
-	}
 	text, err := dockerfileText(b)
 	if err != nil {
 		t.Fatal(err)
@@ -216,11 +223,7 @@ func TestDockerfileOfImage(t *testing.T) {
 	if diff := cmp.Diff(b.Labels.Set, spec.Labels); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
-	settings := bake.Settings{
-		User: "1000:0", WorkingDir: "/srv/$x y", StopSignal: "SIGINT", Entrypoint: []string{"/engine", `a "b"`}, Cmd: []string{},
-		ExposedPorts: []string{"8003/tcp", "9000/udp"}, Volumes: []string{"/data x"},
-	}
-	if diff := cmp.Diff(settings, spec.Settings); diff != "" {
+	if diff := cmp.Diff(quotedSettings, spec.Settings); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
 	got := map[string]string{}

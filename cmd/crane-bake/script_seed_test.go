@@ -33,9 +33,10 @@ import (
 //	index=PLATFORM,...   an index; unknown/unknown is an attestation
 //	artifact             not an image at all
 //	env=NAME=VALUE       in the image's config
+//	label=NAME=VALUE     the same
 //	size=BYTES           of each layer
 //	seed=N               other content
-const seedOptions = "docker index artifact env size seed"
+const seedOptions = "docker index artifact env label size seed"
 
 // seed puts an image into a registry, into an OCI layout (oci:DIR:TAG) or into
 // an archive of docker save (docker-archive:FILE:REF).
@@ -47,6 +48,9 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	_, opts.Docker = o["docker"]
 	if e := o["env"]; e != "" {
 		opts.Env = []string{e}
+	}
+	if key, value, ok := strings.Cut(o["label"], "="); ok {
+		opts.Labels = map[string]string{key: value}
 	}
 	var image remote.Taggable
 	if platforms, ok := o["index"]; ok {

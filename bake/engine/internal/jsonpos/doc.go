@@ -4,11 +4,13 @@
 // Package jsonpos reads JSON without losing where in the text a value stands,
 // in which order an object's keys come, and which of them are repeated.
 //
-// A document is one flat list of nodes, so that a long array costs 16 bytes an
-// element, and neither deep nesting nor a repeated key can hurt the reader.
+// A document is one flat list of nodes of 16 bytes each, so that neither deep
+// nesting nor a repeated key can hurt the reader. An array of nothing but
+// numbers is one node: models have millions of them, and hardly anyone asks.
 package jsonpos
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"unicode/utf8"
@@ -42,7 +44,27 @@ type Doc struct {
 	nodes []node
 	marks []mark // where the text was written for another one
 
-	line, column int // of the text's beginning in the file, 0-based
+	line, column int    // of the text's beginning in the file, 0-based
+	last         cursor // the place that was asked for last
+}
+
+// A cursor is a place in a text. Most places are asked for in their order, so
+// the next one is found from there.
+type cursor struct{ offset, line, column int } // all 0-based
+
+// to moves the cursor and returns its line and column, 1-based.
+func (c *cursor) to(src []byte, offset int) (line, column int) {
+	if offset < c.offset {
+		*c = cursor{}
+	}
+	passed := src[c.offset:offset]
+	if i := bytes.LastIndexByte(passed, '\n'); i >= 0 {
+		c.line += bytes.Count(passed, []byte{'\n'})
+		c.column, passed = 0, passed[i+1:]
+	}
+	c.offset = offset
+	c.column += utf8.RuneCount(passed)
+	return c.line + 1, c.column + 1
 }
 
 // Shift says that the document's text begins on that line and column, both
@@ -53,10 +75,15 @@ type node struct {
 	start, end uint32 // offsets in src; a string's include its quotes
 	next       uint32 // index of the node after this one and all inside it
 	kind       Kind
+	bare       bool // an array of numbers that are no nodes
 }
 
 // Root is the document's outermost value.
-func (d *Doc) Root() Value { return Value{d, 0} }
+func (d *Doc) Root() Value { return Value{doc: d} }
+
+// Values is how many keys and values the document has. Numbers in an array of
+// nothing else do not count.
+func (d *Doc) Values() int { return len(d.nodes) }
 
 // Position is where the value begins: line and column, 1-based, the column in
 // characters.
@@ -69,7 +96,7 @@ func (v Value) Position() (line, column int) {
 
 func (d *Doc) position(offset uint32) (line, column int) {
 	if d.marks == nil {
-		line, column = Position(d.src, int(offset))
+		line, column = d.last.to(d.src, int(offset))
 		if line == 1 {
 			column += d.column
 		}
@@ -79,18 +106,12 @@ func (d *Doc) position(offset uint32) (line, column int) {
 	if !exact {
 		i = max(i-1, 0)
 	}
-	return d.marks[i].line, d.marks[i].column
+	return int(d.marks[i].line), int(d.marks[i].column)
 }
 
 // Position is the line and column, 1-based, of an offset in src. The column
 // counts characters.
 func Position(src []byte, offset int) (line, column int) {
-	offset = min(offset, len(src))
-	line, start := 1, 0
-	for i, c := range src[:offset] {
-		if c == '\n' {
-			line, start = line+1, i+1
-		}
-	}
-	return line, utf8.RuneCount(src[start:offset]) + 1
+	var c cursor
+	return c.to(src, min(offset, len(src)))
 }

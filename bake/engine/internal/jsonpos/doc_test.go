@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/crane-bake/crane-bake/bake/engine/internal/jsonpos"
 )
+
+const noLimit = 1 << 30
 
 // plain is a value as encoding/json would decode it into an interface.
 func plain(v jsonpos.Value) any {
@@ -52,8 +53,9 @@ func TestParse(t *testing.T) {
 	for _, src := range []string{
 		`null`, ` true `, `-0.5e+7`, `"a\u00e9\n\"\\"`, `[]`, `{}`, `[[],{},[1,[2]],"x"]`,
 		"{\"a\":1,\r\n\"b\":[true,false,null],\"c\":{\"d\":\"é\"}}", `{"a":1,"a":{"b":2}}`, `{"a\u0062":3}`,
+		"[1]", "[ -1.5e+3 ,\n\t0,7\r\n]", `[[1,2],[],[3],{"a":[4,5]},6]`, `[1,"x"]`, `[1,null]`, `[ ]`,
 	} {
-		doc, err := jsonpos.Parse([]byte(src))
+		doc, err := jsonpos.Parse([]byte(src), noLimit)
 		if err != nil {
 			t.Errorf("%s: %v", src, err)
 			continue
@@ -74,7 +76,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"bom", "\xef\xbb\xbf{}", "1:1: starts with a byte order mark"},
 		{"utf16", "\xff\xfe{\x00", "1:1: is UTF-16, not UTF-8"},
 		{"latin1", "{\"a\": \"\xe9\"}", "1:8: is not valid UTF-8"},
-		{"missing comma", "{\"Version\": \"1.2\"\n  \"Type\": 1}", `2:3: expected "," before "Type"`},
+		{"missing comma", "{\"Version\": \"1.2\"\n  \"Type\": 1}", `2:3: expected "," before a key`},
 		{"missing comma before a value", `["a" "b"]`, `1:6: expected "," before a string`},
 		{"trailing comma", `{"type": "int", }`, "1:15: trailing comma"},
 		{"trailing comma in array", `[1,]`, "1:3: trailing comma"},
@@ -102,6 +104,11 @@ func TestSyntaxErrors(t *testing.T) {
 		{"escape", `["a\d"]`, "1:4: a string has an unknown escape; write a backslash twice"},
 		{"unicode escape", `["\u12"]`, `1:3: \u needs four hexadecimal digits`},
 		{"two documents", `{} {}`, `1:4: unexpected "{" after the end of the document`},
+		{"array of numbers", `[1,2 3]`, `1:6: expected "," before a number`},
+		{"array of signs", `[1,-]`, "1:5: a number needs a digit here"},
+		{"array of points", `[1,.5]`, "1:4: expected a value, found a number"},
+		{"array of numbers that is open", `[1,2`, `1:5: ends before "]"`},
+		{"array of commas", `[,]`, `1:2: unexpected ","`},
 		{"leading zero", `01`, "1:3: a number must not start with 0"},
 		{"plus", `+1`, "1:1: expected a value, found a number"},
 		{"point", `1.`, "1:3: a number needs a digit after its point"},
@@ -112,7 +119,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"deep", strings.Repeat("[", 100_000), "1:1001: nested deeper than 1000 levels"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := jsonpos.Parse([]byte(tc.src))
+			_, err := jsonpos.Parse([]byte(tc.src), noLimit)
 			if err == nil || err.Error() != tc.want {
 				t.Errorf("got %v, want %s", err, tc.want)
 			}
@@ -121,7 +128,7 @@ func TestSyntaxErrors(t *testing.T) {
 }
 
 func TestAccess(t *testing.T) {
-	doc, err := jsonpos.Parse([]byte("{\"a\": 1,\n \"b\": {\"c\": [7.0, \"x\", 1.5]},\n \"a\": 2}"))
+	doc, err := jsonpos.Parse([]byte("{\"a\": 1,\n \"b\": {\"c\": [7.0, \"x\", 1.5]},\n \"a\": 2}"), noLimit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,11 +152,11 @@ func TestAccess(t *testing.T) {
 		t.Errorf("a missing member: %v", v)
 	}
 	var below []string
-	for v := range root.Below() {
+	for v := range root.Objects() {
 		below = append(below, position(v))
 	}
-	if diff := cmp.Diff([]string{"1:1", "1:7", "2:7", "2:13", "2:14", "2:19", "2:24", "3:7"}, below); diff != "" {
-		t.Errorf("below (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"1:1", "2:7"}, below); diff != "" {
+		t.Errorf("objects (-want +got):\n%s", diff)
 	}
 }
 
@@ -160,7 +167,7 @@ func position(v jsonpos.Value) string {
 
 func TestParseYAML(t *testing.T) {
 	src := "# a comment\ninput: double\nbase: &b {x: 0x10, y: .5}\nmore:\n  <<: *b\n  z: [1, null, ~, yes, \"é\", 2001-01-01]\nalias: *b\n"
-	doc, err := jsonpos.ParseYAML([]byte(src))
+	doc, err := jsonpos.ParseYAML([]byte(src), noLimit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,30 +206,11 @@ func TestYAMLErrors(t *testing.T) {
 		{"mapping as key", "{a: b}: c\n", "a key must be a string"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := jsonpos.ParseYAML([]byte(tc.src))
+			_, err := jsonpos.ParseYAML([]byte(tc.src), noLimit)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %s", err, tc.want)
 			}
 		})
-	}
-}
-
-// A descriptor of 10 MB on one line must be read within a second.
-func TestLargeLine(t *testing.T) {
-	src := `{"Data": ["` + strings.Repeat(`x","`, 2_500_000) + `"], "Loop": 1}`
-	start := time.Now()
-	doc, err := jsonpos.Parse([]byte(src))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := position(doc.Root().Get("Loop")); got != fmt.Sprintf("1:%d", len(src)-1) {
-		t.Errorf("Loop at %s", got)
-	}
-	if n := doc.Root().Get("Data").Len(); n != 2_500_001 {
-		t.Errorf("%d items", n)
-	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("took %v", took)
 	}
 }
 
@@ -231,7 +219,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		doc, err := jsonpos.Parse(src)
+		doc, err := jsonpos.Parse(src, noLimit)
 		if valid := json.Valid(src); (err == nil) != valid {
 			if valid && !utf8.Valid(src) {
 				t.Skip("encoding/json accepts bytes that are not UTF-8")
@@ -255,11 +243,11 @@ func FuzzParseYAML(f *testing.F) {
 	f.Add([]byte("a: &a [1, {b: *a}]\n<<: *a\n"))
 	f.Add([]byte("- !!float 1e999\n- !!int 0b1\n- ? [a]\n  : b\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		doc, err := jsonpos.ParseYAML(src)
+		doc, err := jsonpos.ParseYAML(src, 10_000)
 		if err != nil {
 			return
 		}
-		for v := range doc.Root().Below() {
+		for v := range doc.Root().Objects() {
 			if line, column := v.Position(); line < 1 || column < 1 {
 				t.Errorf("position %d:%d", line, column)
 			}

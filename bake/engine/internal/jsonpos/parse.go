@@ -11,12 +11,25 @@ import (
 
 // Parse reads a document as RFC 8259 has it, except that arrays and objects
 // may be nested MaxDepth deep. Strings are not checked for lone surrogates.
-// The error is a *SyntaxError. The document keeps src.
-func Parse(src []byte) (*Doc, error) {
-	p := &parser{doc: Doc{src: src, nodes: make([]node, 0, len(src)/16+1)}}
-	if err := p.document(); err != nil {
-		err.Line, err.Column = Position(src, p.pos)
+// The error is a *SyntaxError, or a *SizeError if the document has more than
+// limit keys and values; numbers in an array of nothing else do not count. The
+// document keeps src.
+func Parse(src []byte, limit int) (*Doc, error) {
+	// The first pass counts, so that the second allocates what is needed, and
+	// nothing at all for a document that is too large.
+	count := &parser{doc: Doc{src: src}, counts: true, limit: limit}
+	if err := count.document(); err != nil {
+		err.Line, err.Column = Position(src, count.pos)
 		return nil, err
+	}
+	if count.n > limit {
+		line, column := Position(src, count.over)
+		return nil, &SizeError{line, column, count.n}
+	}
+	p := &parser{doc: Doc{src: src, nodes: make([]node, 0, count.n)}}
+	p.space()
+	if err := p.value(); err != nil {
+		return nil, err // never: the first pass had none
 	}
 	return &p.doc, nil
 }
@@ -25,6 +38,12 @@ type parser struct {
 	doc   Doc
 	pos   int
 	depth int
+	bare  bool // inside an array of numbers, which are no nodes
+
+	counts bool // nodes in n, rather than keep them
+	n      int
+	limit  int // of n
+	over   int // offset of the first node beyond the limit
 }
 
 func (p *parser) fail(format string, args ...any) *SyntaxError {
@@ -94,14 +113,26 @@ func (p *parser) peek() byte {
 	return 0
 }
 
+// open begins a node. It returns -1 for one that is not kept.
 func (p *parser) open(kind Kind) int {
+	switch {
+	case p.bare:
+		return -1
+	case p.counts:
+		if p.n++; p.n == p.limit+1 {
+			p.over = p.pos
+		}
+		return -1
+	}
 	p.doc.nodes = append(p.doc.nodes, node{start: uint32(p.pos), kind: kind})
 	return len(p.doc.nodes) - 1
 }
 
 func (p *parser) close(i int) {
-	p.doc.nodes[i].end = uint32(p.pos)
-	p.doc.nodes[i].next = uint32(len(p.doc.nodes))
+	if i >= 0 {
+		p.doc.nodes[i].end = uint32(p.pos)
+		p.doc.nodes[i].next = uint32(len(p.doc.nodes))
+	}
 }
 
 func (p *parser) value() *SyntaxError {
@@ -135,6 +166,12 @@ func (p *parser) value() *SyntaxError {
 func (p *parser) array() *SyntaxError {
 	i := p.open(Array)
 	p.pos++
+	if p.bare = p.onlyNumbers(); p.bare {
+		defer func() { p.bare = false }()
+		if i >= 0 {
+			p.doc.nodes[i].bare = true
+		}
+	}
 	for first := true; ; first = false {
 		if done, err := p.separator(']', first); done || err != nil {
 			p.close(i)
@@ -144,6 +181,20 @@ func (p *parser) array() *SyntaxError {
 			return err
 		}
 	}
+}
+
+// onlyNumbers looks ahead whether there is nothing but numbers, or nothing at
+// all, up to the end of the array. It stops at a bracket, so that nested arrays
+// are not read again and again.
+func (p *parser) onlyNumbers() bool {
+	for _, c := range p.doc.src[p.pos:] {
+		switch c {
+		case '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '-', '+', '.', 'e', 'E', ',', ' ', '\t', '\n', '\r':
+		default:
+			return c == ']'
+		}
+	}
+	return false
 }
 
 func (p *parser) object() *SyntaxError {

@@ -14,12 +14,16 @@ import (
 // object does not have.
 type Value struct {
 	doc *Doc
-	i   uint32
+	i   uint32 // of its node; of a number that has none, its offset in the text
+	end uint32 // of a number that has no node, where it ends; else 0
 }
 
 func (v Value) node() node {
-	if v.doc == nil {
+	switch {
+	case v.doc == nil:
 		return node{}
+	case v.end > 0:
+		return node{start: v.i, end: v.end, kind: Number}
 	}
 	return v.doc.nodes[v.i]
 }
@@ -72,10 +76,35 @@ func (v Value) Items() iter.Seq[Value] {
 		if v.Kind() != Array {
 			return
 		}
-		for i := v.i + 1; i < v.node().next; i = v.doc.nodes[i].next {
-			if !yield(Value{v.doc, i}) {
+		n := v.node()
+		if n.bare {
+			v.numbers(yield)
+			return
+		}
+		for i := v.i + 1; i < n.next; i = v.doc.nodes[i].next {
+			if !yield(Value{doc: v.doc, i: i}) {
 				return
 			}
+		}
+	}
+}
+
+// numbers are the elements of an array that are no nodes.
+func (v Value) numbers(yield func(Value) bool) {
+	n := v.node()
+	for i := n.start + 1; i < n.end; {
+		c := v.doc.src[i]
+		if c != '-' && (c < '0' || c > '9') {
+			i++
+			continue
+		}
+		start := i
+		for c != ',' && c != ']' && c > ' ' {
+			i++
+			c = v.doc.src[i]
+		}
+		if !yield(Value{v.doc, start, i}) {
+			return
 		}
 	}
 }
@@ -101,7 +130,7 @@ func (v Value) Members() iter.Seq2[Value, Value] {
 		}
 		end := v.node().next
 		for i := v.i + 1; i < end; {
-			key, value := Value{v.doc, i}, Value{v.doc, i + 1}
+			key, value := Value{doc: v.doc, i: i}, Value{doc: v.doc, i: i + 1}
 			if !yield(key, value) {
 				return
 			}
@@ -164,31 +193,19 @@ func (v Value) Repeated() []Value {
 	return again
 }
 
-// Below are the value itself and all values inside it, keys excluded, in the
-// order of the text.
-func (v Value) Below() iter.Seq[Value] {
+// Objects are the objects among the value itself and all values inside it, in
+// the order of the text.
+func (v Value) Objects() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
-		if v.Exists() {
-			v.walk(yield)
+		if v.Kind() != Object && v.Kind() != Array {
+			return
+		}
+		for i := v.i; i < v.node().next; i++ {
+			if v.doc.nodes[i].kind == Object && !yield(Value{doc: v.doc, i: i}) {
+				return
+			}
 		}
 	}
-}
-
-func (v Value) walk(yield func(Value) bool) bool {
-	if !yield(v) {
-		return false
-	}
-	for item := range v.Items() {
-		if !item.walk(yield) {
-			return false
-		}
-	}
-	for _, value := range v.Members() {
-		if !value.walk(yield) {
-			return false
-		}
-	}
-	return true
 }
 
 // unquote decodes a string that Parse has found correct. Unlike

@@ -18,14 +18,23 @@ import (
 // mark says that the text from offset on was written for that place of the
 // document that was read.
 type mark struct {
-	offset       uint32
-	line, column int
+	offset, line, column uint32
 }
 
 // ParseYAML reads the first YAML document of src as JSON: positions are those
 // in src. Aliases are followed, but not so far that a small document becomes a
-// huge one. The error is a *SyntaxError.
-func ParseYAML(src []byte) (*Doc, error) {
+// huge one. The error is a *SyntaxError, or a *SizeError if the document could
+// have more than limit keys and values.
+func ParseYAML(src []byte, limit int) (*Doc, error) {
+	// The decoder makes some 200 bytes of a value and cannot be stopped. Most
+	// values follow one of these characters, and rarely do two follow one.
+	values := 1
+	for _, c := range []byte("\n:,-?[{") {
+		values += bytes.Count(src, []byte{c})
+	}
+	if values > limit {
+		return nil, &SizeError{}
+	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(src, &root); err != nil {
 		return nil, yamlError(err)
@@ -33,11 +42,11 @@ func ParseYAML(src []byte) (*Doc, error) {
 	if root.Kind == 0 {
 		return nil, &SyntaxError{1, 1, "is empty"}
 	}
-	w := &yamlWriter{limit: 1<<20 + 32*len(src)}
+	w := &yamlWriter{maxSteps: 1<<16 + 4*values, maxSize: 1<<20 + 4*len(src)}
 	if err := w.write(&root, 0); err != nil {
 		return nil, err
 	}
-	doc, err := Parse(w.out.Bytes())
+	doc, err := Parse(w.out.Bytes(), math.MaxInt)
 	if err != nil {
 		return nil, &SyntaxError{1, 1, "cannot be read as JSON"}
 	}
@@ -65,7 +74,8 @@ type yamlWriter struct {
 	out   bytes.Buffer
 	marks []mark
 	steps int // nodes visited
-	limit int // of bytes in out, and of steps
+
+	maxSteps, maxSize int // of steps, and of bytes in out
 }
 
 // enter refuses a node that is too deep, and an alias too many.
@@ -74,7 +84,7 @@ func (w *yamlWriter) enter(n *yaml.Node, depth int) error {
 	switch {
 	case depth > MaxDepth:
 		return &SyntaxError{n.Line, n.Column, fmt.Sprintf("nested deeper than %d levels", MaxDepth)}
-	case w.steps > w.limit || w.out.Len() > w.limit:
+	case w.steps > w.maxSteps || w.out.Len() > w.maxSize:
 		return &SyntaxError{n.Line, n.Column, "aliases make the document too large"}
 	}
 	return nil
@@ -119,7 +129,7 @@ func (w *yamlWriter) mark(n *yaml.Node) {
 	if k := len(w.marks); k > 0 && w.marks[k-1].offset == offset {
 		return // the alias or the document, not what it stands for
 	}
-	w.marks = append(w.marks, mark{offset, n.Line, n.Column})
+	w.marks = append(w.marks, mark{offset, uint32(n.Line), uint32(n.Column)})
 }
 
 // members writes a mapping's pairs without braces. Those of a merge key stand
@@ -182,11 +192,14 @@ func (w *yamlWriter) comma() {
 }
 
 func (w *yamlWriter) string(s string) {
-	text, err := json.Marshal(s)
-	if err != nil {
-		text = []byte(`""`)
+	// Unlike Marshal, an Encoder can leave "<" alone, and the size be.
+	e := json.NewEncoder(&w.out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		w.out.WriteString(`""`)
+		return
 	}
-	w.out.Write(text)
+	w.out.Truncate(w.out.Len() - len("\n"))
 }
 
 func (w *yamlWriter) scalar(n *yaml.Node) {

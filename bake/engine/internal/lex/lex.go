@@ -7,6 +7,7 @@
 package lex
 
 import (
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
@@ -39,18 +40,29 @@ const (
 	PrettyPFA
 )
 
-// A Token is a piece of source that is not white space.
+// A Token is a piece of source that is not white space. It is small, and points
+// into the source: models of some megabytes have a million of them.
 type Token struct {
-	Kind   Kind
 	Text   string // as it stands in the source
-	Value  string // of a string: what is between its quotes, escapes kept; of a comment: what follows its mark
-	Prefix string // of a string: the letters before it, in lower case
-	Offset int    // in bytes
-	Line   int    // 1-based, of its first character
-	First  bool   // nothing but white space stands before it on its line
-	Indent int    // width of that white space, if First; tabs reach to multiples of 8
-	Depth  int    // of brackets around it; an opening and its closing bracket have the same
+	Offset int32  // in bytes
+	Line   int32  // 1-based, of its first character
+	Indent int32  // width of the white space before it, if First; tabs reach to multiples of 8
+	Depth  int32  // of brackets around it; an opening and its closing bracket have the same
+
+	lead   int32 // bytes of Text before the value
+	trail  uint8 // bytes of Text after it
+	prefix uint8 // bytes of Text before a string's quotes
+
+	Kind  Kind
+	First bool // nothing but white space stands before it on its line
 }
+
+// Value is what is between the quotes of a string, escapes kept, or what
+// follows the mark of a comment. Of other tokens it is Text.
+func (t Token) Value() string { return t.Text[t.lead : len(t.Text)-int(t.trail)] }
+
+// Prefix is the letters before a string, in lower case.
+func (t Token) Prefix() string { return strings.ToLower(t.Text[:t.prefix]) }
 
 // Is tells whether the token is a name or an operator with that text.
 func (t Token) Is(text string) bool {
@@ -58,28 +70,36 @@ func (t Token) Is(text string) bool {
 }
 
 // Column is the place of a token on its line, 1-based, in characters.
-func Column(src string, offset int) int {
+func Column(src string, offset int32) int {
 	start := strings.LastIndexByte(src[:offset], '\n') + 1
 	return utf8.RuneCountInString(src[start:offset]) + 1
 }
 
-// Scan returns the tokens of src in their order.
-func Scan(lang Language, src string) []Token {
-	s := &scanner{lang: lang, src: src, line: 1, lineStart: true, tokens: make([]Token, 0, len(src)/6+1)}
-	for s.pos < len(src) {
-		s.next()
+// Scan returns the tokens of src, which must be smaller than 2 GiB, in their
+// order.
+func Scan(lang Language, src string) iter.Seq[Token] {
+	return func(yield func(Token) bool) {
+		s := &scanner{lang: lang, src: src, line: 1, lineStart: true}
+		for s.pos < len(src) {
+			s.emitted = false
+			if s.next(); s.emitted && !yield(s.token) {
+				return
+			}
+		}
 	}
-	return s.tokens
 }
 
 type scanner struct {
 	lang      Language
 	src       string
-	tokens    []Token
 	pos, line int
 	depth     int
 	lineStart bool // nothing but white space since the line began
 	indent    int
+	unclosed  map[string]bool // ends of raw strings that do not come any more
+
+	token   Token
+	emitted bool
 }
 
 // rest is the source from the current place on.
@@ -111,16 +131,17 @@ func (s *scanner) next() {
 	}
 }
 
-// emit appends a token of n bytes and goes past it.
+// emit makes a token of n bytes and goes past it.
 func (s *scanner) emit(kind Kind, n int) *Token {
 	text := s.src[s.pos : s.pos+n]
-	s.tokens = append(s.tokens, Token{
-		Kind: kind, Text: text, Offset: s.pos, Line: s.line, First: s.lineStart && kind != Newline, Indent: s.indent, Depth: s.depth,
-	})
+	s.token, s.emitted = Token{
+		Kind: kind, Text: text, Offset: int32(s.pos), Line: int32(s.line), First: s.lineStart && kind != Newline,
+		Indent: int32(s.indent), Depth: int32(s.depth),
+	}, true
 	s.pos += n
 	s.line += strings.Count(text, "\n")
 	s.lineStart = false
-	return &s.tokens[len(s.tokens)-1]
+	return &s.token
 }
 
 // continuation skips a line break that a backslash hides.
@@ -162,10 +183,12 @@ func (s *scanner) op() {
 			}
 		}
 	}
-	for _, op := range operators {
-		if s.at(op) {
-			s.emit(Op, len(op))
-			return
+	if s.pos+1 < len(s.src) && strings.IndexByte(".<>-*=:", s.src[s.pos+1]) >= 0 {
+		for _, op := range operators {
+			if s.at(op) {
+				s.emit(Op, len(op))
+				return
+			}
 		}
 	}
 	_, size := utf8.DecodeRuneInString(s.rest())

@@ -5,6 +5,7 @@ package lex_test
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 
@@ -20,12 +21,12 @@ var kinds = map[lex.Kind]string{
 
 // show writes tokens as "line kind text", with strings and comments by value,
 // and leaves out what opt does not ask for.
-func show(tokens []lex.Token) string {
+func show(tokens iter.Seq[lex.Token]) string {
 	var all []string
-	for _, t := range tokens {
+	for t := range tokens {
 		switch t.Kind {
 		case lex.String, lex.Comment:
-			all = append(all, fmt.Sprintf("%d %s%s<%s>", t.Line, t.Prefix, kinds[t.Kind], t.Value))
+			all = append(all, fmt.Sprintf("%d %s%s<%s>", t.Line, t.Prefix(), kinds[t.Kind], t.Value()))
 		case lex.Newline:
 			all = append(all, "|")
 		case lex.Directive:
@@ -56,6 +57,7 @@ func TestScan(t *testing.T) {
 
 		{"r", lex.R, "x.y <- 'a' %in% b # c\ny <<- \"d\ne\"", "x.y <- 1 string<a> %in% b 1 comment< c> | y <<- 2 string<d\ne>"},
 		{"r raw", lex.R, `r"(a"b)" R'--[c]--' r"x"`, `1 rstring<a"b> 1 rstring<c> r 1 string<x>`},
+		{"r raw with an open one", lex.R, `r"(a r"(b" r"-(c)-"`, `r 1 string<(a r> ( b 1 string< r> - ( c ) - 1 string<>`},
 		{"r names", lex.R, "`my var` <- .5 + .z", "`my var` <- .5 + .z"},
 		{"r modulo", lex.R, "5 %% 2 % 3\n", "5 %% 2 % 3 |"},
 
@@ -79,7 +81,7 @@ func TestScan(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	src := "if (a,\n\tb):\n \t é = x # c\n"
 	var got []string
-	for _, tok := range lex.Scan(lex.Python, src) {
+	for tok := range lex.Scan(lex.Python, src) {
 		if tok.Kind == lex.Newline {
 			continue
 		}
@@ -107,15 +109,16 @@ func FuzzScan(f *testing.F) {
 			t.Skip()
 		}
 		end, line := 0, 1
-		for _, tok := range lex.Scan(lex.Language(lang), src) {
-			if tok.Offset < end || tok.Text == "" || src[tok.Offset:tok.Offset+len(tok.Text)] != tok.Text {
+		for tok := range lex.Scan(lex.Language(lang), src) {
+			at := int(tok.Offset)
+			if at < end || tok.Text == "" || src[at:at+len(tok.Text)] != tok.Text || !strings.Contains(tok.Text, tok.Value()) {
 				t.Fatalf("token %+v after offset %d", tok, end)
 			}
-			line += strings.Count(src[end:tok.Offset], "\n")
-			if tok.Line != line {
+			line += strings.Count(src[end:at], "\n")
+			if int(tok.Line) != line {
 				t.Fatalf("token %+v is on line %d", tok, line)
 			}
-			end = tok.Offset + len(tok.Text)
+			end = at + len(tok.Text)
 			line += strings.Count(tok.Text, "\n")
 		}
 	})

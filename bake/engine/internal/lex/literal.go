@@ -39,7 +39,7 @@ func (s *scanner) comment() bool {
 			// The rest of a continued line is a comment, and its end counts
 			// for nothing.
 			n := s.lineLen()
-			s.emit(Comment, n)
+			s.emit(Comment, n).lead = int32(n)
 			if s.at("\n") {
 				s.pos++
 				s.line++
@@ -73,16 +73,16 @@ func (s *scanner) logicalLine() int {
 // characters of marks.
 func (s *scanner) lineComment(marks string) {
 	t := s.emit(Comment, s.lineLen())
-	t.Value = strings.TrimLeft(t.Text, marks)
+	t.lead = int32(len(t.Text) - len(strings.TrimLeft(t.Text, marks)))
 }
 
 func (s *scanner) blockComment(open, closing string) {
-	n := len(s.rest())
+	n, trail := len(s.rest()), 0
 	if i := strings.Index(s.rest()[len(open):], closing); i >= 0 {
-		n = len(open) + i + len(closing)
+		n, trail = len(open)+i+len(closing), len(closing)
 	}
 	t := s.emit(Comment, n)
-	t.Value = strings.TrimSuffix(t.Text[len(open):], closing)
+	t.lead, t.trail = int32(len(open)), uint8(trail)
 }
 
 // octaveBlock takes a block comment: lines of %{ and %} alone, nested.
@@ -107,7 +107,7 @@ func (s *scanner) octaveBlock() bool {
 		}
 	}
 	text := strings.TrimRight(s.rest()[:n], "\r\n")
-	s.emit(Comment, len(text)).Value = text[2:]
+	s.emit(Comment, len(text)).lead = 2
 	return true
 }
 
@@ -134,19 +134,21 @@ func (s *scanner) str() bool {
 	default:
 		return false
 	}
-	lower := strings.ToLower(prefix)
+	three := `"""`
+	if quote == "'" {
+		three = "'''"
+	}
 	switch {
 	case s.lang == R && prefix != "":
 		return s.rawR(prefix, quote)
 	case s.lang == Octave && quote == "'" && s.transposes():
 		return false
-	case s.lang == Python && strings.HasPrefix(rest, strings.Repeat(quote, 3)),
-		s.lang == Java && strings.HasPrefix(rest, `"""`):
-		s.quoted(lower, len(prefix), strings.Repeat(quote, 3), true, true)
+	case s.lang == Python && strings.HasPrefix(rest, three), s.lang == Java && quote == `"` && strings.HasPrefix(rest, three):
+		s.quoted(len(prefix), three, true, true)
 	case s.lang == Octave && quote == "'":
-		s.quoted("", 0, quote, false, false)
+		s.quoted(0, quote, false, false)
 	default:
-		s.quoted(lower, len(prefix), quote, true, s.lang == R)
+		s.quoted(len(prefix), quote, true, s.lang == R)
 	}
 	return true
 }
@@ -171,7 +173,7 @@ func (s *scanner) stringPrefix() string {
 
 // quoted takes a string of n letters of prefix and its quotes. In a string
 // that spans no lines, the end of the line is the end.
-func (s *scanner) quoted(prefix string, n int, quote string, escapes, lines bool) {
+func (s *scanner) quoted(n int, quote string, escapes, lines bool) {
 	body := s.rest()[n+len(quote):]
 	end, i := len(body), 0
 	closed := false
@@ -195,12 +197,12 @@ func (s *scanner) quoted(prefix string, n int, quote string, escapes, lines bool
 		}
 		i++
 	}
-	size := n + len(quote) + end
+	trail := 0
 	if closed {
-		size += len(quote)
+		trail = len(quote)
 	}
-	t := s.emit(String, size)
-	t.Value, t.Prefix = body[:end], prefix
+	t := s.emit(String, n+len(quote)+end+trail)
+	t.lead, t.trail, t.prefix = int32(n+len(quote)), uint8(trail), uint8(n)
 }
 
 // transposes tells whether a single quote here is Octave's operator: it
@@ -213,6 +215,10 @@ func (s *scanner) transposes() bool {
 	return isNameStart(c) || isDigit(c) || strings.IndexByte(")]}'.", c) >= 0
 }
 
+// maxDashes is how many dashes the ends of a raw string may have. It is far more
+// than anyone needs, and bounds how often the source is searched.
+const maxDashes = 16
+
 // rawR takes r"(…)" with any bracket and any number of dashes.
 func (s *scanner) rawR(prefix, quote string) bool {
 	rest := s.rest()[len(prefix)+1:]
@@ -222,15 +228,24 @@ func (s *scanner) rawR(prefix, quote string) bool {
 		return false
 	}
 	closing, ok := map[byte]string{'(': ")", '[': "]", '{': "}"}[body[0]]
-	if !ok {
+	if !ok || len(dashes) > maxDashes {
 		return false
 	}
 	closing += dashes + quote
-	i := strings.Index(body, closing)
-	if i < 0 {
+	if s.unclosed[closing] {
 		return false
 	}
-	t := s.emit(String, len(prefix)+1+len(dashes)+i+len(closing))
-	t.Value, t.Prefix = body[1:i], "r"
+	i := strings.Index(body, closing)
+	if i < 0 {
+		// The rest of the source is not searched again for the same end.
+		if s.unclosed == nil {
+			s.unclosed = make(map[string]bool)
+		}
+		s.unclosed[closing] = true
+		return false
+	}
+	lead := len(prefix) + 1 + len(dashes) + 1
+	t := s.emit(String, lead-1+i+len(closing))
+	t.lead, t.trail, t.prefix = int32(lead), uint8(len(closing)), uint8(len(prefix))
 	return true
 }
