@@ -4,10 +4,17 @@
 package registry_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
+	"log/slog"
 	"net/http"
+	"regexp"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/crane-bake/crane-bake/internal/registry"
@@ -53,8 +60,7 @@ func TestRetryAfter(t *testing.T) {
 		{"date by the server's clock", server.Add(30 * time.Second).Format(http.TimeFormat), server.Format(http.TimeFormat), 30 * time.Second, 30 * time.Second},
 		{"date without a clock", inBubble.Add(30 * time.Second).Format(http.TimeFormat), "none", 30 * time.Second, 30 * time.Second},
 		{"past date", inBubble.Add(-time.Hour).Format(http.TimeFormat), "", 0, soon},
-		{"too many seconds", "86400", "", 2 * time.Minute, 2 * time.Minute},
-		{"more seconds than a Duration holds", "9999999999999", "", 2 * time.Minute, 2 * time.Minute},
+		{"as many seconds as are waited for", "120", "", 2 * time.Minute, 2 * time.Minute},
 		{"negative", "-5", "", 0, soon},
 		{"nonsense", "a while", "", 0, soon},
 	} {
@@ -76,5 +82,121 @@ func TestRetryAfter(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// A wait that nobody would sit out ends the run, whoever asks for it.
+func TestRetryAfterTooLong(t *testing.T) {
+	inBubble := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, test := range []struct{ name, after, want string }{
+		{"seconds", "86400", "24h0m0s"},
+		{"a little too many", "121", "2m1s"},
+		{"more than a Duration holds", "9999999999999", "2562047h47m16s"},
+		{"more than an integer holds", "99999999999999999999999", "2562047h47m16s"},
+		{"date", inBubble.Add(24 * time.Hour).Format(http.TimeFormat), "24h0m0s"},
+	} {
+		for _, retries := range []int{-1, 4} {
+			t.Run(test.name+"/"+strconv.Itoa(retries), func(t *testing.T) {
+				faults := registrytest.First(100, "HEAD", "*/blobs/*", registrytest.Fault{
+					Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {test.after}, "Date": {inBubble.Format(http.TimeFormat)}},
+				})
+				bubble(t, faults, registry.Options{Retries: retries}, func(t *testing.T, srv *registrytest.Server, repo *registry.Repository) {
+					start := time.Now()
+					_, err := repo.HasBlob(t.Context(), descriptor(t, registry.Bytes(there)).Digest)
+					if !errors.Is(err, registry.ErrUnavailable) || !strings.HasSuffix(err.Error(), ": the registry asks to wait "+test.want) {
+						t.Errorf("got %v, want ErrUnavailable and how long to wait", err)
+					}
+					if n, took := srv.Count("HEAD", "*"), time.Since(start); n != 1 || took != 0 {
+						t.Errorf("%d requests in %v, want one at once", n, took)
+					}
+				})
+			})
+		}
+	}
+}
+
+// bearerOver is srv behind a token server at the same host, where the first
+// requests for path are refused with header.
+func bearerOver(srv http.Handler, path string, refusals int64, header http.Header) http.Handler {
+	var n atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == path && n.Add(1) <= refusals:
+			for key, values := range header {
+				w.Header()[key] = values
+			}
+			w.WriteHeader(http.StatusTooManyRequests)
+		case r.URL.Path == "/token":
+			_, _ = io.WriteString(w, `{"token":"t"}`) // the client may be gone
+		case r.Header.Get("Authorization") != "Bearer t":
+			w.Header().Set("Www-Authenticate", `Bearer realm="https://registry.test/token",service="test"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			srv.ServeHTTP(w, r)
+		}
+	})
+}
+
+// A ping and a token server are waited for like any answer.
+func TestRetryAfterBeforeTheRequest(t *testing.T) {
+	inBubble := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, path := range []string{"/v2/", "/token"} {
+		for _, test := range []struct {
+			name, after string
+			wait        time.Duration // 0: fails
+		}{
+			{"seconds", "30", 30 * time.Second},
+			{"date", inBubble.Add(30 * time.Second).Format(http.TimeFormat), 30 * time.Second},
+			{"too long", "86400", 0},
+		} {
+			t.Run(path+"/"+test.name, func(t *testing.T) {
+				bubble(t, nil, registry.Options{}, func(t *testing.T, srv *registrytest.Server, _ *registry.Repository) {
+					header := http.Header{"Retry-After": {test.after}, "Date": {inBubble.Format(http.TimeFormat)}}
+					tr := pipe(t, bearerOver(srv, path, 1, header))
+					repo := repository(t, registry.New(registry.Options{Transport: tr}), inMemory+"team/app")
+					start := time.Now()
+					found, err := repo.HasBlob(t.Context(), descriptor(t, registry.Bytes(there)).Digest)
+					took := time.Since(start)
+					if took != test.wait {
+						t.Errorf("waited %v, want %v", took, test.wait)
+					}
+					if test.wait != 0 {
+						if err != nil || !found {
+							t.Errorf("found: %v, %v", found, err)
+						}
+						return
+					}
+					if !errors.Is(err, registry.ErrUnavailable) || !strings.HasSuffix(err.Error(), "the registry asks to wait 24h0m0s") {
+						t.Errorf("got %v, want ErrUnavailable and how long to wait", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A wait that people notice is a warning, with its reason.
+func TestLongWaitsAreWarnings(t *testing.T) {
+	for _, test := range []struct{ name, after, want string }{
+		{"long", "7", `level=WARN msg="trying again" in=7s attempt=2 because=".*429 Too Many Requests"`},
+		{"one second", "1", `level=INFO msg="trying again" in=1s attempt=2 because=".*429 Too Many Requests"`},
+		{"short", "", `level=INFO msg="trying again" in=[0-9.]+ms attempt=2 because=".*429 Too Many Requests"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			faults := registrytest.First(1, "HEAD", "*/blobs/*", registrytest.Fault{
+				Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {test.after}},
+			})
+			var log bytes.Buffer
+			opts := registry.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+			bubble(t, faults, opts, func(t *testing.T, _ *registrytest.Server, repo *registry.Repository) {
+				if _, err := repo.HasBlob(t.Context(), descriptor(t, registry.Bytes(there)).Digest); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if !regexp.MustCompile(test.want).Match(log.Bytes()) {
+					t.Errorf("logged %q, want %s", log.String(), test.want)
+				}
+			})
+		})
 	}
 }

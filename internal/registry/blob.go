@@ -118,16 +118,3 @@ func (b *blobReader) Close() error {
 	defer b.mu.Unlock()
 	return b.body.Close()
 }
-
-// SmallBlob reads a blob of at most limit bytes, such as an image's config.
-func (r *Repository) SmallBlob(ctx context.Context, desc v1.Descriptor, limit int64) ([]byte, error) {
-	if desc.Size > limit {
-		return nil, fmt.Errorf("blob %s of %s has %d bytes, more than %d", desc.Digest, r.name, desc.Size, limit)
-	}
-	rc, err := r.Blob(ctx, desc)
-	if err != nil {
-		return nil, err
-	}
-	defer rc.Close()
-	return io.ReadAll(rc)
-}

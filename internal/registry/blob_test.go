@@ -135,7 +135,7 @@ func TestBlobResumes(t *testing.T) {
 				}
 			})
 			desc := descriptor(t, registry.Bytes(data))
-			got, err := repo.SmallBlob(t.Context(), desc, desc.Size)
+			got, err := read(t.Context(), repo, desc)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -173,7 +173,7 @@ func TestBlobResumesWithoutRanges(t *testing.T) {
 		}
 	})
 	desc := descriptor(t, registry.Bytes(data))
-	got, err := repo.SmallBlob(t.Context(), desc, desc.Size)
+	got, err := read(t.Context(), repo, desc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestBlobResumedElsewhere(t *testing.T) {
 		}
 	})
 	desc := descriptor(t, registry.Bytes(data))
-	if _, err := repo.SmallBlob(t.Context(), desc, desc.Size); !errors.Is(err, registry.ErrIntegrity) {
+	if _, err := read(t.Context(), repo, desc); !errors.Is(err, registry.ErrIntegrity) {
 		t.Errorf("got %v, want ErrIntegrity", err)
 	}
 }
@@ -215,7 +215,7 @@ func TestBlobNeverArrives(t *testing.T) {
 		cut(t, w, rest[:min(len(rest), 100)])
 	})
 	desc := descriptor(t, registry.Bytes(data))
-	if _, err := repo.SmallBlob(t.Context(), desc, desc.Size); !errors.Is(err, registry.ErrUnavailable) {
+	if _, err := read(t.Context(), repo, desc); !errors.Is(err, registry.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 	if diff := cmp.Diff([]string{"", "bytes=100-", "bytes=100-"}, asked()); diff != "" {
@@ -267,19 +267,4 @@ func TestBlobClosedEarly(t *testing.T) {
 		t.Error("a closed blob was read")
 	}
 	close(hold)
-}
-
-func TestSmallBlobTooLarge(t *testing.T) {
-	srv, repo := open(t, registrytest.Options{}, "team/app")
-	if err := repo.Upload(t.Context(), registry.Bytes(small)); err != nil {
-		t.Fatal(err)
-	}
-	srv.Reset()
-	_, err := repo.SmallBlob(t.Context(), descriptor(t, registry.Bytes(small)), int64(len(small)-1))
-	if err == nil || !strings.Contains(err.Error(), "1000 bytes, more than 999") {
-		t.Errorf("got %v", err)
-	}
-	if got := requests(srv); got != nil {
-		t.Errorf("requests %q, want none", got)
-	}
 }

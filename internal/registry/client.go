@@ -13,8 +13,6 @@
 package registry
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -58,6 +56,8 @@ type Client struct {
 	wire     http.RoundTripper // counts what reaches the network
 	requests atomic.Int64
 
+	credentials credentials
+
 	mu    sync.Mutex
 	hosts map[string]*host
 }
@@ -82,7 +82,11 @@ func New(opts Options) *Client {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Client{opts: opts, hosts: map[string]*host{}}
+	c := &Client{
+		opts:        opts,
+		credentials: credentials{keychain: opts.Keychain, searches: map[string]*search{}},
+		hosts:       map[string]*host{},
+	}
 	c.wire = transport.NewUserAgent(countRequests{opts.Transport, &c.requests}, opts.UserAgent)
 	return c
 }
@@ -112,7 +116,7 @@ func (c *Client) Repository(repo name.Repository) *Repository {
 	key := repo.RegistryStr()
 	h, ok := c.hosts[key]
 	if !ok {
-		h = &host{client: c, registry: repo.Registry, ways: map[string]*way{}}
+		h = newHost(c, repo.Registry)
 		c.hosts[key] = h
 	}
 	return &Repository{host: h, name: repo}
@@ -130,8 +134,8 @@ type Repository struct {
 // Name is the repository's name.
 func (r *Repository) Name() name.Repository { return r.name }
 
-// countRequests counts the requests that reach the network, and lets no body
-// go there twice.
+// countRequests counts the requests that reach the network, lets no body go
+// there twice, and notes for how long the last answer asks to wait.
 type countRequests struct {
 	inner http.RoundTripper
 	n     *atomic.Int64
@@ -139,23 +143,12 @@ type countRequests struct {
 
 func (t countRequests) RoundTrip(req *http.Request) (*http.Response, error) {
 	if b, ok := req.Body.(*sentBody); ok && b.sent.Swap(true) {
-		return nil, errSentBefore
+		return nil, errBodySpent
 	}
 	t.n.Add(1)
-	return t.inner.RoundTrip(req)
-}
-
-// Ping asks the registry of r for its authentication scheme, so that a later
-// request need not. It fails where the registry cannot be reached.
-func (r *Repository) Ping(ctx context.Context) error {
-	return r.host.client.retry(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		watch := newWatch(r.host.client.opts.Timeout, cancel)
-		defer watch.stop()
-		if err := r.host.ping(ctx); err != nil {
-			return failure(ctx, fmt.Sprintf("contacting %s", r.name.RegistryStr()), err)
-		}
-		return nil
-	})
+	res, err := t.inner.RoundTrip(req)
+	if asked, ok := req.Context().Value(waitKey{}).(*atomic.Int64); ok && err == nil {
+		asked.Store(int64(retryAfter(res.Header)))
+	}
+	return res, err
 }

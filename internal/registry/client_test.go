@@ -73,18 +73,6 @@ func TestOnePingAndOneTokenPerScopes(t *testing.T) {
 	}
 }
 
-func TestPing(t *testing.T) {
-	srv, repo := open(t, registrytest.Options{Auth: rights(&registrytest.Bearer{}, 0)}, "team/app")
-	for range 3 {
-		if err := repo.Ping(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff([]string{"GET /v2/"}, requests(srv)); diff != "" {
-		t.Errorf("requests (-want +got):\n%s", diff)
-	}
-}
-
 // A ping that breaks is repeated, also where https was tried before http.
 func TestPingRetries(t *testing.T) {
 	for name, fault := range map[string]registrytest.Fault{"cut": {Before: true}, "cut amid the answer": {CutResponse: 1}, "unavailable": {Status: 503}} {

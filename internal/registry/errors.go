@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
@@ -31,6 +32,8 @@ type Error struct {
 	Op     string // what was asked, "GET manifest 1.10 of registry/repo"
 	Status int    // HTTP status; 0 where no answer came
 	Err    error
+
+	after time.Duration // that the answer asked to wait
 }
 
 func (e *Error) Error() string {
@@ -153,11 +156,35 @@ func speaksNoTLS(err error) bool {
 	return errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
+// answerError is a request's error answer, of which err may be only why its
+// body could not be read.
+type answerError struct {
+	err    error
+	status int
+}
+
+func (e *answerError) Error() string { return e.err.Error() }
+func (e *answerError) Unwrap() error { return e.err }
+
+// ambiguousError is for a manifest of two media types.
+type ambiguousError struct{ served, own string }
+
+func (e *ambiguousError) Error() string {
+	return fmt.Sprintf("the registry serves it as %s, and it calls itself %q", e.served, e.own)
+}
+func (e *ambiguousError) Is(target error) bool { return target == ErrIntegrity }
+
 // sourceError marks a failure of what was to be sent, not of the sending.
 type sourceError struct{ err error }
 
 func (e *sourceError) Error() string { return e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
+
+// tokenError marks a token server's refusal.
+type tokenError struct{ err error }
+
+func (e *tokenError) Error() string { return "getting a token: " + e.err.Error() }
+func (e *tokenError) Unwrap() error { return e.err }
 
 // credentialsError marks a failure to find credentials on this side.
 type credentialsError struct{ err error }

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -23,7 +22,7 @@ type host struct {
 	client   *Client
 	registry name.Registry
 
-	pinging sync.Mutex
+	pinging chan struct{} // taken by who pings
 	pinged  *pingAnswer
 
 	mu   sync.Mutex
@@ -31,45 +30,76 @@ type host struct {
 
 	// What this registry turned out not to do.
 	noMonolithicPost atomic.Bool
-	noMount          sync.Map // source repository name: struct{}
+	mounts           refusals
 	noReferrers      atomic.Bool
 
 	fallbacks sync.Map // repository and tag: the chan struct{} of who changes it
 }
 
-// way is an authenticated transport for one set of scopes.
-type way struct {
-	mu sync.Mutex
-	rt http.RoundTripper
+func newHost(c *Client, registry name.Registry) *host {
+	return &host{
+		client:   c,
+		registry: registry,
+		pinging:  make(chan struct{}, 1),
+		ways:     map[string]*way{},
+		mounts:   refusals{bySource: map[string]*refused{}},
+	}
 }
 
-// transportFor returns the transport that carries a token for scopes. The
-// token request of one set of scopes does not wait for that of another.
-func (h *host) transportFor(ctx context.Context, scopes []string) (http.RoundTripper, error) {
-	key := strings.Join(scopes, " ")
+// access is what a request needs a token for.
+type access struct {
+	repo   name.Repository // that the request is sent to, and credentials are for
+	scopes []string
+}
+
+// way is an authenticated transport for one set of scopes.
+type way struct {
+	making chan struct{} // taken by who asks for its token
+	rt     http.RoundTripper
+}
+
+// take waits for its turn, which ends with a receive from turn.
+func take(ctx context.Context, turn chan struct{}) error {
+	select {
+	case turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// transportFor returns the transport that carries a token for the access. The
+// token request of one set of scopes does not wait for that of another. The
+// watch rests while credentials are found: that is not the registry's time.
+func (h *host) transportFor(ctx context.Context, to access, watch *watch) (http.RoundTripper, error) {
+	key := strings.Join(to.scopes, " ")
 	h.mu.Lock()
 	w, ok := h.ways[key]
 	if !ok {
-		w = &way{}
+		w = &way{making: make(chan struct{}, 1)}
 		h.ways[key] = w
 	}
 	h.mu.Unlock()
 
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.rt != nil {
-		return w.rt, nil
-	}
 	if err := h.ping(ctx); err != nil {
 		return nil, err
 	}
-	auth, err := h.client.opts.Keychain.Resolve(h.registry)
+	watch.stop()
+	auth, err := h.client.credentials.of(ctx, to.repo)
+	watch.feed()
 	if err != nil {
-		return nil, &credentialsError{err}
+		return nil, err
 	}
-	rt, err := transport.NewWithContext(ctx, h.registry, auth, pingedTransport{h.client.wire, h.pinged}, scopes)
+	if err := take(ctx, w.making); err != nil {
+		return nil, err
+	}
+	defer func() { <-w.making }()
+	if w.rt != nil {
+		return w.rt, nil
+	}
+	rt, err := transport.NewWithContext(ctx, h.registry, auth, pingedTransport{h.client.wire, h.pinged}, to.scopes)
 	if err != nil {
-		return nil, fmt.Errorf("getting a token: %w", withoutURL(err))
+		return nil, &tokenError{withoutURL(err)}
 	}
 	w.rt = rt
 	return rt, nil
@@ -85,8 +115,10 @@ type pingAnswer struct {
 
 // ping sends GET /v2/ unless an earlier call got its answer.
 func (h *host) ping(ctx context.Context) error {
-	h.pinging.Lock()
-	defer h.pinging.Unlock()
+	if err := take(ctx, h.pinging); err != nil {
+		return err
+	}
+	defer func() { <-h.pinging }()
 	if h.pinged != nil {
 		return nil
 	}

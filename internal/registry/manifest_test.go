@@ -76,6 +76,32 @@ func TestManifest(t *testing.T) {
 			nil,
 		},
 		{
+			"one media type in two spellings", "v1", manifest,
+			map[string]string{"Content-Type": "application/vnd.OCI.image.index.v1+json ;charset=utf-8"},
+			v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest},
+			nil,
+		},
+		{
+			"another kind of manifest in the header", "v1", manifest,
+			map[string]string{"Content-Type": string(types.OCIManifestSchema1)},
+			v1.Descriptor{}, registry.ErrIntegrity,
+		},
+		{
+			"another kind of manifest in the header, with a parameter", digest.String(), manifest,
+			map[string]string{"Content-Type": string(types.DockerManifestList) + "; charset=utf-8"},
+			v1.Descriptor{}, registry.ErrIntegrity,
+		},
+		{
+			"octets", "v1", manifest, map[string]string{"Content-Type": "application/octet-stream"},
+			v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest},
+			nil,
+		},
+		{
+			"text", "v1", manifest, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
+			v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest},
+			nil,
+		},
+		{
 			"media type with a parameter", "v1", untyped,
 			map[string]string{"Content-Type": string(types.OCIManifestSchema1) + "; charset=utf-8"},
 			v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: descriptor(t, registry.Bytes(untyped)).Digest},

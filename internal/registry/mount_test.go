@@ -5,11 +5,13 @@ package registry_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/crane-bake/crane-bake/internal/registry"
 	"github.com/crane-bake/crane-bake/internal/registrytest"
 	"github.com/crane-bake/crane-bake/internal/regserver"
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/authn"
 )
 
@@ -68,6 +70,8 @@ func TestMount(t *testing.T) {
 		{"source left out of the token", registrytest.Options{Auth: rights(&registrytest.Bearer{}, 0)}, false},
 		{"token of the first scope only", registrytest.Options{Auth: rights(&registrytest.Bearer{FirstScope: true}, 0, mayRead)}, false},
 		{"no token of two scopes, 401", registrytest.Options{Auth: rights(&registrytest.Bearer{Combined: 401}, 0, mayRead)}, false},
+		{"no token of two scopes, 400", registrytest.Options{Auth: rights(&registrytest.Bearer{Combined: 400}, 0, mayRead)}, false},
+		{"no token of two scopes, 404", registrytest.Options{Auth: rights(&registrytest.Bearer{Combined: 404}, 0, mayRead)}, false},
 		{"no token of two scopes, 403", registrytest.Options{Auth: rights(&registrytest.Bearer{Combined: 403}, 0, mayRead)}, false},
 		{"no token for the source, 401", registrytest.Options{Auth: rights(&registrytest.Bearer{Strict: 401}, 0)}, false},
 		{"no token for the source, 403", registrytest.Options{Auth: rights(&registrytest.Bearer{Strict: 403}, 0)}, false},
@@ -112,6 +116,91 @@ func TestMount(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A blob that is refused is not asked for again, and the source neither where
+// that is what was refused, or where nothing but refusals comes of it.
+func TestMountsOfOneSource(t *testing.T) {
+	mayRead := registrytest.Right{Repos: "team/*", Actions: []string{"pull"}}
+	answer := func(status int) registrytest.Options {
+		return registrytest.Options{Faults: registrytest.First(100, "POST", uploads, registrytest.Fault{Status: status})}
+	}
+	for _, test := range []struct {
+		name string
+		opts registrytest.Options
+		want int // blobs that are asked for, of 6
+	}{
+		{"answered 202", registrytest.Options{Options: regserver.Options{NoMount: true}}, 3},
+		{"answered 404", answer(404), 3},
+		{"answered 401", answer(401), 1},
+		{"answered 403", answer(403), 1},
+		{"answered 405", answer(405), 1},
+		{"no token of two scopes", registrytest.Options{Auth: rights(&registrytest.Bearer{Combined: 403}, 0, mayRead)}, 1},
+		{"no token of two scopes, 400", registrytest.Options{Auth: rights(&registrytest.Bearer{Combined: 400}, 0, mayRead)}, 1},
+		{"mounted", registrytest.Options{}, 6},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			srv := registrytest.Start(t, test.opts)
+			repo := repository(t, client(t, registry.Options{Keychain: baker}), srv.Host+"/team/app")
+			from := repoName(t, srv.Host+"/team/base")
+			var asked []int
+			for i := range 6 {
+				content := sized(1000, byte(i))
+				srv.PushBlob(t, "team/base", string(content))
+				for range 2 {
+					srv.Reset()
+					mounted, err := repo.Mount(t.Context(), descriptor(t, registry.Bytes(content)).Digest, from)
+					if err != nil || mounted != (test.want == 6) {
+						t.Fatalf("mounted: %v, %v", mounted, err)
+					}
+					if srv.Count("", "*") > 0 && !slices.Contains(asked, i) {
+						asked = append(asked, i)
+					} else if srv.Count("", "*") > 0 && !mounted {
+						t.Errorf("asked again for blob %d: %q", i, requests(srv))
+					}
+				}
+			}
+			if len(asked) != test.want {
+				t.Errorf("asked for the blobs %v, want %d of them", asked, test.want)
+			}
+		})
+	}
+}
+
+// A blob that a source lacks says nothing of the others.
+func TestMountAfterMissingBlob(t *testing.T) {
+	srv, repo := open(t, registrytest.Options{}, "team/app")
+	srv.PushBlob(t, "team/base", string(there))
+	from := repoName(t, srv.Host+"/team/base")
+	for _, test := range []struct {
+		data []byte
+		want bool
+	}{{small, false}, {large, false}, {there, true}} {
+		mounted, err := repo.Mount(t.Context(), descriptor(t, registry.Bytes(test.data)).Digest, from)
+		if err != nil || mounted != test.want {
+			t.Errorf("mounted: %v, %v, want %v", mounted, err, test.want)
+		}
+	}
+}
+
+// The session that a registry opens instead of a mount is used, or else ended.
+func TestMountRefusedOpensUpload(t *testing.T) {
+	const mount, put, del = "POST " + uploads, "PUT " + uploads + "ID", "DELETE " + uploads + "ID"
+	srv, repo := open(t, registrytest.Options{Options: regserver.Options{NoMount: true}}, "team/app")
+	from := repoName(t, srv.Host+"/team/base")
+	for _, data := range [][]byte{small, large} {
+		if mounted, err := repo.Mount(t.Context(), descriptor(t, registry.Bytes(data)).Digest, from); mounted || err != nil {
+			t.Fatalf("mounted: %v, %v", mounted, err)
+		}
+	}
+	if err := repo.Upload(t.Context(), registry.Bytes(large)); err != nil {
+		t.Fatal(err)
+	}
+	repo.Release(t.Context())
+	if diff := cmp.Diff([]string{"GET /v2/", mount, mount, put, del}, requests(srv)); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	holds(t, repo, large)
 }
 
 // A refusal is about one source: others are still tried.

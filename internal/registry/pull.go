@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -22,15 +23,17 @@ import (
 // registries to take at least 4 MiB, and they take little more.
 const MaxManifest = 8 << 20
 
-// acceptManifests is every kind of manifest that a registry may answer with.
-var acceptManifests = strings.Join([]string{
+// manifestTypes is every kind of manifest that a registry may answer with.
+var manifestTypes = []string{
 	string(types.OCIImageIndex), string(types.OCIManifestSchema1),
 	string(types.DockerManifestList), string(types.DockerManifestSchema2),
 	string(types.DockerManifestSchema1Signed), string(types.DockerManifestSchema1),
-}, ",")
+}
 
-func (r *Repository) pullScopes() []string {
-	return []string{r.name.Scope(transport.PullScope)}
+var acceptManifests = strings.Join(manifestTypes, ",")
+
+func (r *Repository) pullScopes() access {
+	return access{r.name, []string{r.name.Scope(transport.PullScope)}}
 }
 
 // Manifest reads the manifest that the tag or digest ref names, and verifies
@@ -85,14 +88,31 @@ func describe(ref string, header http.Header, raw []byte) (v1.Descriptor, error)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	mediaType, _, _ := strings.Cut(header.Get("Content-Type"), ";")
-	var stated struct {
-		MediaType string `json:"mediaType"`
-	}
-	if json.Unmarshal(raw, &stated) == nil && stated.MediaType != "" {
-		mediaType = stated.MediaType
+	mediaType, err := mediaTypeOf(header, raw)
+	if err != nil {
+		return v1.Descriptor{}, err
 	}
 	return v1.Descriptor{MediaType: types.MediaType(mediaType), Size: size, Digest: digest}, nil
+}
+
+// mediaTypeOf is the media type that a manifest states, or else that of its
+// answer. It refuses a manifest that its registry calls another kind of
+// manifest: whoever believes the one would read something else than who
+// believes the other (CVE-2021-41190). Lazy servers call it text/plain or the
+// like, which says nothing.
+func mediaTypeOf(header http.Header, raw []byte) (string, error) {
+	served, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+	served = strings.ToLower(strings.TrimSpace(served)) // RFC 9110, 8.3.1
+	var own struct {
+		MediaType string `json:"mediaType"`
+	}
+	if json.Unmarshal(raw, &own) != nil || own.MediaType == "" {
+		return served, nil
+	}
+	if own.MediaType != served && slices.Contains(manifestTypes, served) {
+		return "", &ambiguousError{served, own.MediaType}
+	}
+	return own.MediaType, nil
 }
 
 // Head asks for the digest of the manifest that ref names without reading it.

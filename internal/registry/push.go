@@ -22,18 +22,20 @@ import (
 // travel again, which for so few costs less than a round trip.
 const smallUpload = 64 << 10
 
-func (r *Repository) pushScopes() []string {
-	return []string{r.name.Scope(transport.PushScope)}
+func (r *Repository) pushScopes() access {
+	return access{r.name, []string{r.name.Scope(transport.PushScope)}}
 }
 
 // Upload puts a blob into the repository. A blob of unknown digest is streamed
 // while it is made and hashed (PATCH with chunked transfer coding); any other
 // takes one PUT. It does not ask first whether the blob is there: see HasBlob.
 func (r *Repository) Upload(ctx context.Context, c Content) error {
+	first := true
 	return r.host.client.retry(ctx, func(ctx context.Context) error {
 		var err error
 		if desc, known := c.Descriptor(); known {
-			err = r.uploadKnown(ctx, c, desc)
+			err = r.uploadKnown(ctx, c, desc, first)
+			first = false
 		} else {
 			err = r.uploadStream(ctx, c)
 		}
@@ -71,9 +73,15 @@ func lostUpload(err error) bool {
 	return false
 }
 
-func (r *Repository) uploadKnown(ctx context.Context, c Content, desc v1.Descriptor) error {
-	location, reserved := r.takeReserved(ctx)
+// uploadKnown is one attempt of Upload. Only the first uses a reserved session:
+// where a registry lost one, it may have lost them all.
+func (r *Repository) uploadKnown(ctx context.Context, c Content, desc v1.Descriptor, first bool) error {
+	var location url.URL
+	var reserved bool
 	var err error
+	if first {
+		location, reserved = r.takeReserved(ctx)
+	}
 	if reserved {
 		// The session is open already.
 	} else if desc.Size <= smallUpload && !r.host.noMonolithicPost.Load() {
@@ -87,6 +95,7 @@ func (r *Repository) uploadKnown(ctx context.Context, c Content, desc v1.Descrip
 	}
 	body, err := openSource(ctx, c)
 	if err != nil {
+		r.keep(location)
 		return err
 	}
 	return r.commitUpload(ctx, location, desc, body, desc.Size)
@@ -136,7 +145,7 @@ func (r *Repository) postBlob(ctx context.Context, c Content, desc v1.Descriptor
 	}
 	finish(res)
 	if res.StatusCode == http.StatusCreated {
-		return url.URL{}, true, nil
+		return url.URL{}, true, confirm(op, res, desc.Digest)
 	}
 	at, err := location(op, res)
 	return at, false, err
@@ -150,6 +159,7 @@ func (r *Repository) uploadStream(ctx context.Context, c Content) error {
 	}
 	body, err := openSource(ctx, c)
 	if err != nil {
+		r.keep(at)
 		return err
 	}
 	op := fmt.Sprintf("uploading a blob to %s", r.name)
@@ -183,8 +193,9 @@ func (r *Repository) commitUpload(ctx context.Context, at url.URL, desc v1.Descr
 	query := at.Query()
 	query.Set("digest", desc.Digest.String())
 	at.RawQuery = query.Encode()
+	op := fmt.Sprintf("uploading blob %s to %s", desc.Digest, r.name)
 	res, err := r.host.send(ctx, request{
-		op:     fmt.Sprintf("uploading blob %s to %s", desc.Digest, r.name),
+		op:     op,
 		method: http.MethodPut,
 		url:    at,
 		scopes: r.pushScopes(),
@@ -200,7 +211,7 @@ func (r *Repository) commitUpload(ctx context.Context, at url.URL, desc v1.Descr
 		return err
 	}
 	finish(res)
-	return nil
+	return confirm(op, res, desc.Digest)
 }
 
 // PutManifest stores a manifest under a tag or its digest.
@@ -211,10 +222,15 @@ func (r *Repository) PutManifest(ctx context.Context, ref string, mediaType type
 
 // putManifest returns the header of the registry's answer.
 func (r *Repository) putManifest(ctx context.Context, ref string, mediaType types.MediaType, raw []byte) (http.Header, error) {
+	digest, _, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	op := fmt.Sprintf("writing manifest %s to %s", ref, r.name)
 	var header http.Header
-	err := r.host.client.retry(ctx, func(ctx context.Context) error {
+	err = r.host.client.retry(ctx, func(ctx context.Context) error {
 		res, err := r.host.send(ctx, request{
-			op:     fmt.Sprintf("writing manifest %s to %s", ref, r.name),
+			op:     op,
 			method: http.MethodPut,
 			url:    r.url("manifests/"+ref, nil),
 			scopes: r.pushScopes(),
@@ -228,18 +244,7 @@ func (r *Repository) putManifest(ctx context.Context, ref string, mediaType type
 		}
 		finish(res)
 		header = res.Header
-		return nil
+		return confirm(op, res, digest)
 	})
 	return header, err
-}
-
-// location is where an upload session goes on; it may be relative.
-func location(op string, res *http.Response) (url.URL, error) {
-	loc := res.Header.Get("Location")
-	u, err := res.Request.URL.Parse(loc)
-	if err != nil || loc == "" {
-		// Its text may hold the session's secret.
-		return url.URL{}, &Error{Op: op, Status: res.StatusCode, Err: errors.New("no valid Location in the answer")}
-	}
-	return *u, nil
 }

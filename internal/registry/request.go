@@ -26,7 +26,7 @@ type request struct {
 	op     string // for errors
 	method string
 	url    url.URL
-	scopes []string
+	scopes access
 	header http.Header
 	body   io.ReadCloser // closed by send; nil is none
 	size   int64         // of body, -1 unknown
@@ -48,16 +48,18 @@ func (r *Repository) url(path string, query url.Values) url.URL {
 // of Options.Timeout ends it.
 func (h *host) send(ctx context.Context, req request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	var asked atomic.Int64
+	ctx = context.WithValue(ctx, waitKey{}, &asked)
 	watch := newWatch(h.client.opts.Timeout, cancel)
 	body := &sentBody{ReadCloser: req.body, left: req.size, watch: watch}
 	fail := func(err error) (*http.Response, error) {
 		watch.stop()
 		body.Close()
-		err = failure(ctx, req.op, err)
+		err = failure(ctx, req.op, err, time.Duration(asked.Load()))
 		cancel(nil)
 		return nil, err
 	}
-	rt, err := h.transportFor(ctx, req.scopes)
+	rt, err := h.transportFor(ctx, req.scopes, watch)
 	if err != nil {
 		return fail(err)
 	}
@@ -79,9 +81,8 @@ func (h *host) send(ctx context.Context, req request) (*http.Response, error) {
 		return fail(withoutURL(err))
 	}
 	if err := transport.CheckError(res, req.expect...); err != nil {
-		after := retryAfter(res.Header)
 		res.Body.Close()
-		return fail(&answerError{err: err, status: res.StatusCode, after: after})
+		return fail(&answerError{err, res.StatusCode})
 	}
 	watch.stop()
 	res.Body = &receivedBody{ReadCloser: res.Body, ctx: ctx, cancel: cancel, watch: watch}
@@ -103,12 +104,14 @@ func (req request) make(ctx context.Context, body *sentBody) (*http.Request, err
 	return hr, nil
 }
 
-// failure is err, or why ctx ended where it did, as an error of op.
-func failure(ctx context.Context, op string, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
+// failure is err, or why ctx ended where it did, as an error of op. Where it is
+// an answer, asked is the wait that it asked for.
+func failure(ctx context.Context, op string, err error, asked time.Duration) error {
+	e := &Error{Op: op, Err: endOf(ctx, err)}
+	if e.Status = statusOf(e.Err); e.Status != 0 {
+		e.after = asked
 	}
-	return &Error{Op: op, Status: statusOf(err), Err: err}
+	return e
 }
 
 // withoutURL drops the URLs from err: they repeat what Op says, and their
@@ -127,6 +130,17 @@ func finish(res *http.Response) {
 	res.Body.Close()
 }
 
+// location is where an upload session goes on; it may be relative.
+func location(op string, res *http.Response) (url.URL, error) {
+	loc := res.Header.Get("Location")
+	u, err := res.Request.URL.Parse(loc)
+	if err != nil || loc == "" {
+		// Its text may hold the session's secret.
+		return url.URL{}, &Error{Op: op, Status: res.StatusCode, Err: errors.New("no valid Location in the answer")}
+	}
+	return *u, nil
+}
+
 // watch cancels an attempt when it was not fed for its limit.
 type watch struct {
 	timer *time.Timer
@@ -142,10 +156,10 @@ func newWatch(limit time.Duration, cancel context.CancelCauseFunc) *watch {
 func (w *watch) feed() { w.timer.Reset(w.limit) }
 func (w *watch) stop() { w.timer.Stop() }
 
-// errSentBefore is what a transport gets that sends a body a second time, as
+// errBodySpent is what a transport gets that sends a body a second time, as
 // that of bearer tokens does after a challenge: what is left of the body is not
 // the content. The next attempt opens it anew.
-var errSentBefore = errors.New("the registry wanted another token when the body was under way")
+var errBodySpent = errors.New("the request had to be sent again when its body was under way")
 
 // sentBody is the body of a request. It feeds the watch with every read, which
 // does not count the time that the content takes, and keeps the errors of the

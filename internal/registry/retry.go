@@ -6,6 +6,9 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -14,11 +17,12 @@ import (
 
 // Waiting between attempts: 0.1 s, doubled each time, up to backoffCap, with
 // jitter so that many clients do not come back at once. A registry's own
-// Retry-After wins, up to retryAfterCap.
+// Retry-After wins; for one beyond retryAfterCap nobody waits.
 const (
 	backoffBase   = 100 * time.Millisecond
 	backoffCap    = 10 * time.Second
 	retryAfterCap = 2 * time.Minute
+	longWait      = time.Second // from which a wait is worth a warning
 )
 
 // retry calls attempt until it succeeds, fails for good, or the retries are
@@ -27,13 +31,27 @@ func (c *Client) retry(ctx context.Context, attempt func(ctx context.Context) er
 	for n := 0; ; n++ {
 		err := attempt(ctx)
 		if err == nil || ctx.Err() != nil {
-			return cmpCause(ctx, err)
+			return endOf(ctx, err)
 		}
-		if n >= c.opts.Retries || !passing(err) {
+		if !passing(err) {
 			return err
 		}
-		wait := backoff(n, err)
-		c.opts.Logger.Info("trying again", "in", wait.Round(time.Millisecond), "attempt", n+2, "because", err)
+		asked := askedWait(err)
+		if asked > retryAfterCap {
+			return fmt.Errorf("%w: the registry asks to wait %v", err, asked.Round(time.Second))
+		}
+		if n >= c.opts.Retries {
+			return err
+		}
+		wait := asked
+		if wait == 0 {
+			wait = backoff(n)
+		}
+		level := slog.LevelInfo
+		if wait > longWait {
+			level = slog.LevelWarn
+		}
+		c.opts.Logger.Log(ctx, level, "trying again", "in", wait.Round(time.Millisecond), "attempt", n+2, "because", err)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -44,9 +62,9 @@ func (c *Client) retry(ctx context.Context, attempt func(ctx context.Context) er
 	}
 }
 
-// cmpCause is err, or why ctx ended where it did: what a cancelled request
+// endOf is err, or why ctx ended where it did: what a cancelled request
 // reports is only how it noticed.
-func cmpCause(ctx context.Context, err error) error {
+func endOf(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -54,31 +72,34 @@ func cmpCause(ctx context.Context, err error) error {
 }
 
 // backoff is how long to wait after the attempt number n (from 0) failed.
-func backoff(n int, err error) time.Duration {
-	var answer *answerError
-	if errors.As(err, &answer) && answer.after > 0 {
-		return min(answer.after, retryAfterCap)
-	}
+func backoff(n int) time.Duration {
 	d := min(backoffBase<<min(n, 16), backoffCap)
 	return d/2 + rand.N(d)
 }
 
-// answerError is a registry's error answer with the wait that it asked for.
-type answerError struct {
-	err    error
-	status int
-	after  time.Duration
+// waitKey is the key of an *atomic.Int64 in the context of a request: the wait
+// that the last answer asked for, be it a ping's, a token server's or the
+// request's own. go-containerregistry's errors of the first two have no headers.
+type waitKey struct{}
+
+// askedWait is the wait that the refusal err asked for, 0 without one.
+func askedWait(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.after
+	}
+	return 0
 }
 
-func (e *answerError) Error() string { return e.err.Error() }
-func (e *answerError) Unwrap() error { return e.err }
+// maxSeconds is the most that a Duration holds.
+const maxSeconds = uint64(math.MaxInt64 / time.Second)
 
 // retryAfter reads Retry-After (RFC 9110, 10.2.3): seconds or a date, the
 // latter against the server's own clock where it sent one.
 func retryAfter(h http.Header) time.Duration {
 	v := h.Get("Retry-After")
-	if s, err := strconv.Atoi(v); err == nil && s >= 0 {
-		return min(time.Duration(s)*time.Second, retryAfterCap)
+	if s, err := strconv.ParseUint(v, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(s, maxSeconds)) * time.Second
 	}
 	at, err := http.ParseTime(v)
 	if err != nil {

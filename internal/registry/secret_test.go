@@ -72,7 +72,7 @@ func TestCredentialsStayWithTheRegistry(t *testing.T) {
 				}})
 				repo := repository(t, client(t, registry.Options{Keychain: baker, Retries: -1}), srv.Host+"/team/app")
 				desc := descriptor(t, registry.Bytes(there))
-				_, get := repo.SmallBlob(t.Context(), desc, desc.Size)
+				_, get := read(t.Context(), repo, desc)
 				for what, err := range map[string]error{
 					"reading": get, "uploading": repo.Upload(t.Context(), registry.Bytes(large)),
 					"streaming": repo.Upload(t.Context(), streamed(large)),
@@ -196,6 +196,6 @@ func push(t *testing.T, repo *registry.Repository) error {
 
 func pull(t *testing.T, repo *registry.Repository) error {
 	desc := descriptor(t, registry.Bytes(there))
-	_, err := repo.SmallBlob(t.Context(), desc, desc.Size)
+	_, err := read(t.Context(), repo, desc)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net/http"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -24,6 +25,16 @@ func Verify(rc io.ReadCloser, desc v1.Descriptor) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("digest %q: unknown algorithm", desc.Digest)
 	}
 	return &verifier{ReadCloser: rc, desc: desc, hash: h}, nil
+}
+
+// confirm compares what a registry says it stored, where it says so in digests
+// of want's algorithm, with want.
+func confirm(op string, res *http.Response, want v1.Hash) error {
+	got, err := v1.NewHash(res.Header.Get("Docker-Content-Digest"))
+	if err != nil || got.Algorithm != want.Algorithm || got == want {
+		return nil
+	}
+	return &Error{Op: op, Status: res.StatusCode, Err: fmt.Errorf("%w: sent %s, and the registry says that it stored %s", ErrIntegrity, want, got)}
 }
 
 // newHash is nil for an algorithm that the image-spec does not register.
