@@ -121,7 +121,7 @@ func publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Co
 	if err != nil {
 		return nil, nil, err
 	}
-	defer pub.abort()
+	defer pub.end(ctx)
 	return pub.publish(ctx, layers, openBase)
 }
 

@@ -104,7 +104,7 @@ func (f *Fleet) bakeOn(ctx context.Context, img *Image, plan *Plan, progress fun
 	if err != nil {
 		return nil, err
 	}
-	defer pub.abort()
+	defer pub.end(ctx)
 	for _, l := range plan.layers {
 		if sourceSize(l) <= resolveFirst || !l.made.Resolved() && pub.seemsUnchanged(ctx, l) {
 			if err := l.Resolve(ctx); err != nil {

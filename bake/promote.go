@@ -161,7 +161,7 @@ func (f *freight) send(ctx context.Context, remote *Remote, opts PromoteOptions,
 	if err != nil {
 		return Transfer{}, err
 	}
-	defer p.abort()
+	defer p.end(ctx)
 	receivers := make([]receiver, len(p.targets))
 	for i, t := range p.targets {
 		receivers[i] = f.receiver(t)

@@ -49,8 +49,16 @@ func newPublisher(remote *Remote, tags []string, progress func(Event)) (*publish
 	return p, err
 }
 
-// abort leaves file targets as they were, unless everything was published.
-func (p *publisher) abort() {
+// end gives back what the registries keep for p and leaves file targets as they
+// were, unless everything was published.
+func (p *publisher) end(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, t := range p.targets {
+		if r, ok := t.(*repositoryTarget); ok {
+			all.Go(func() { r.repo.Release(ctx) })
+		}
+	}
+	all.Wait()
 	if p.done {
 		return
 	}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -91,14 +92,38 @@ func (f *remoteFlags) logger(w io.Writer) (*slog.Logger, error) {
 	if f.logFormat != "text" && f.logFormat != "json" {
 		return nil, errUsage("--log-format %q: want text or json", f.logFormat)
 	}
-	if !f.verbose || f.quiet {
+	level := slog.LevelInfo
+	switch {
+	case f.quiet:
 		return slog.New(slog.DiscardHandler), nil
+	case !f.verbose:
+		level = slog.LevelWarn // what takes so long
 	}
-	opts := &slog.HandlerOptions{Level: slog.LevelInfo}
-	if f.logFormat == "json" {
+	opts := &slog.HandlerOptions{Level: level}
+	switch {
+	case f.logFormat == "json":
 		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	case !f.verbose:
+		return slog.New(noteHandler{w}), nil
 	}
 	return slog.New(slog.NewTextHandler(w, opts)), nil
+}
+
+// noteHandler writes warnings as notes for people.
+type noteHandler struct{ w io.Writer }
+
+func (noteHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+func (h noteHandler) WithAttrs([]slog.Attr) slog.Handler             { return h }
+func (h noteHandler) WithGroup(string) slog.Handler                  { return h }
+
+func (h noteHandler) Handle(_ context.Context, r slog.Record) error {
+	text := "note: " + r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		text += fmt.Sprintf(" %s %v", a.Key, a.Value)
+		return true
+	})
+	_, err := fmt.Fprintln(h.w, printable(text))
+	return err
 }
 
 func (f *remoteFlags) transport() (http.RoundTripper, error) {

@@ -91,8 +91,7 @@ func operations(t *testing.T) []operation {
 	}
 }
 
-// attempts is how often op was tried. A stream that broke is sent as a blob of
-// known digest, with PUT, once it was read to its end.
+// attempts is how often op was tried, of a stream how often from its start.
 func (op operation) attempts(srv *registrytest.Server) int {
 	if op.method == "PATCH" {
 		return srv.Count("POST", uploads)

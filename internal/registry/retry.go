@@ -28,6 +28,12 @@ const (
 // retry calls attempt until it succeeds, fails for good, or the retries are
 // used up; ctx ends it at once, waiting included.
 func (c *Client) retry(ctx context.Context, attempt func(ctx context.Context) error) error {
+	return c.retryWhile(ctx, func() bool { return false }, attempt)
+}
+
+// retryWhile is retry for what may get on from attempt to attempt: retries are
+// counted from the last failed one for which gotOn was true.
+func (c *Client) retryWhile(ctx context.Context, gotOn func() bool, attempt func(ctx context.Context) error) error {
 	for n := 0; ; n++ {
 		err := attempt(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -39,6 +45,9 @@ func (c *Client) retry(ctx context.Context, attempt func(ctx context.Context) er
 		asked := askedWait(err)
 		if asked > retryAfterCap {
 			return fmt.Errorf("%w: the registry asks to wait %v", err, asked.Round(time.Second))
+		}
+		if gotOn() {
+			n = 0
 		}
 		if n >= c.opts.Retries {
 			return err
