@@ -54,7 +54,7 @@ func (b *build) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&b.noCheck, "no-check", false, "bake in spite of the check's findings")
 	fs.BoolVar(&b.strict, "strict", false, "let warnings of the check stop the bake")
 	fs.BoolVar(&b.noCache, "no-cache", false, "read large files again even if they seem unchanged")
-	fs.StringVar(&b.shard, "shard", "", "bake the `I/N` part of a fleet, 0 ≤ I < N, chosen by the bakes' names")
+	fs.StringVar(&b.shard, "shard", "", "`I/N` bake this part of a fleet, 0 ≤ I < N, chosen by the bakes' names")
 	b.report.register(fs)
 	b.remote.register(fs)
 }
@@ -83,7 +83,6 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 	if err := b.distinct(bakes); err != nil {
 		return err
 	}
-	fleet := bakes[0].Name != ""
 	if bakes, err = b.chosen(bakes); err != nil {
 		return err
 	}
@@ -100,14 +99,14 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 		}
 	}
 	opts := bake.Options{Strict: b.strict, NoCheck: b.noCheck, CacheDir: b.cacheDir(env)}
-	if fleet {
+	if len(bakes) != 1 || b.shard != "" {
 		return b.fleet(ctx, env, remote, opts, bakes, out)
 	}
 	publish := func(ctx context.Context, plan *bake.Plan, progress func(bake.Event)) (*bake.Report, error) {
 		opts.Progress = progress
 		return plan.Bake(ctx, remote, opts)
 	}
-	report, err := b.one(ctx, env, remote, bakes[0], publish)
+	report, err := b.one(ctx, env, remote, namedSpec{Spec: bakes[0].Spec}, publish)
 	if err != nil {
 		return err
 	}
