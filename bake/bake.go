@@ -29,6 +29,8 @@ import (
 	"context"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
 // Options say how a bake goes about its work; the zero value works.
@@ -129,6 +131,7 @@ func publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Co
 func (p *publisher) publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Context, *publisher) (*Image, error)) (*Report, *Image, error) {
 	var img *Image
 	var a *assembled
+	ctx, p.requests = registry.Counting(ctx)
 	layersDone := make(chan struct{})
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

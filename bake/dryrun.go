@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crane-bake/crane-bake/internal/layout"
+	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
 // DryRun finds out what Bake would do, and writes nothing: files are read and
@@ -19,7 +20,7 @@ import (
 // hold. The report's Transfer is what would be moved; mounts count as granted.
 func (p *Plan) DryRun(ctx context.Context, remote *Remote) (*Report, error) {
 	remote = remote.orDefault()
-	before := remote.client.Requests()
+	ctx, requests := registry.Counting(ctx)
 	if err := p.possible(); err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func (p *Plan) DryRun(ctx context.Context, remote *Remote) (*Report, error) {
 		report.Tags = append(report.Tags, loc.String())
 	}
 	report.Transfer, err = budget(ctx, img, a, remote, locations)
-	report.Transfer.Requests = remote.client.Requests() - before
+	report.Transfer.Requests = requests.Load()
 	return report, err
 }
 

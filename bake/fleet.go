@@ -12,6 +12,7 @@ import (
 	"github.com/crane-bake/crane-bake/internal/digestcache"
 	"github.com/crane-bake/crane-bake/internal/layer"
 	"github.com/crane-bake/crane-bake/internal/layout"
+	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
 // A Fleet bakes many plans in one run, from any number of goroutines. What they
@@ -70,6 +71,7 @@ func (f *Fleet) Bake(ctx context.Context, plan *Plan, progress func(Event)) (*Re
 	if err := plan.permitted(f.opts); err != nil {
 		return nil, err
 	}
+	ctx, _ = registry.Counting(ctx) // those of this bake
 	base, err := f.base(ctx, plan)
 	if err != nil {
 		return nil, err
@@ -209,6 +211,7 @@ func (i *Image) alreadyAt(ctx context.Context, remote *Remote, tags []string) (*
 		return nil, err
 	}
 	r := describeImage(i, a)
+	_, requests := registry.Counting(ctx)
 	for _, tag := range tags {
 		loc, err := parseDestination(tag, remote.insecure)
 		if err != nil {
@@ -226,6 +229,7 @@ func (i *Image) alreadyAt(ctx context.Context, remote *Remote, tags []string) (*
 		return nil, nil
 	}
 	r.Image, r.AlreadyThere = r.Published[0], true
+	r.Transfer.Requests = requests.Load()
 	return r, nil
 }
 

@@ -12,6 +12,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
 // PromoteOptions say what is promoted, and on what conditions. The zero value
@@ -61,7 +63,7 @@ type PromoteReport struct {
 // there, and ErrIntegrity where a part is not what it is said to be.
 func Promote(ctx context.Context, src string, remote *Remote, opts PromoteOptions, dst ...string) (*PromoteReport, error) {
 	remote = remote.orDefault()
-	before := remote.client.Requests()
+	ctx, requests := registry.Counting(ctx)
 	from, to, err := promoteLocations(src, dst, remote)
 	if err != nil {
 		return nil, err
@@ -83,7 +85,7 @@ func Promote(ctx context.Context, src string, remote *Remote, opts PromoteOption
 			return nil, err
 		}
 	}
-	r.Transfer.Requests = remote.client.Requests() - before
+	r.Transfer.Requests = requests.Load()
 	return r, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -21,7 +22,7 @@ type publisher struct {
 	targets  []target
 	progress func(Event)
 	archives chan struct{} // one token for the blob that goes to archives; see send
-	before   int64         // requests of the remote before this publish
+	requests *atomic.Int64 // of this publish
 
 	look   sync.Once        // for standing
 	stands map[string]int64 // what standing returns
@@ -42,7 +43,6 @@ func newPublisher(remote *Remote, tags []string, progress func(Event)) (*publish
 		remote:   remote,
 		progress: progress,
 		archives: make(chan struct{}, 1),
-		before:   remote.client.Requests(),
 	}
 	var err error
 	p.targets, err = newTargets(remote, tags)

@@ -10,6 +10,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
 // RebaseOptions say how Rebase goes about its work; the zero value works.
@@ -40,7 +42,7 @@ type RebaseOptions struct {
 // fit its image, or an OldBase that is not below it.
 func Rebase(ctx context.Context, ref string, remote *Remote, opts RebaseOptions, tags ...string) (*Report, error) {
 	remote = remote.orDefault()
-	before := remote.client.Requests()
+	ctx, _ = registry.Counting(ctx) // what is read counts too
 	chosen, err := parsePlatforms(opts.Platforms)
 	if err != nil {
 		return nil, err
@@ -82,8 +84,10 @@ func Rebase(ctx context.Context, ref string, remote *Remote, opts RebaseOptions,
 			return nil, &sideError{img.side, err}
 		}
 	}
-	result := &Image{base: below, changes: old, single: len(below.images) == 1 && img.index == nil}
-	return publishImage(ctx, result, remote, before, opts.Progress, tags)
+	// As of a bake, the image of one platform that was asked for is no index.
+	single := len(below.images) == 1 && (img.index == nil || len(opts.Platforms) > 0)
+	result := &Image{base: below, changes: old, single: single}
+	return publishImage(ctx, result, remote, opts.Progress, tags)
 }
 
 // takeOff reads the bake of every platform of img, and returns the name of
@@ -124,17 +128,13 @@ func (r *rebaked) takeOff(ctx context.Context, img *Base, remote *Remote, oldBas
 }
 
 // publishImage publishes an image whose layers are all known.
-func publishImage(ctx context.Context, img *Image, remote *Remote, before int64, progress func(Event), tags []string) (*Report, error) {
+func publishImage(ctx context.Context, img *Image, remote *Remote, progress func(Event), tags []string) (*Report, error) {
 	opened := func(ctx context.Context, pub *publisher) (*Image, error) {
 		pub.reserve(ctx, len(img.base.images))
 		return img, nil
 	}
 	report, _, err := publish(ctx, img.changes.bakedLayers(), opened, remote, tags, progress)
-	if err != nil {
-		return nil, err
-	}
-	report.Transfer.Requests = remote.client.Requests() - before
-	return report, nil
+	return report, err
 }
 
 func parsePlatforms(list []string) ([]v1.Platform, error) {

@@ -13,6 +13,7 @@ import (
 	"path"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
 // RebindOptions say what Rebind changes; the zero value changes nothing.
@@ -42,6 +43,8 @@ type RebindOptions struct {
 type ReportAsset struct {
 	InspectedFile
 	Change AssetChange `json:"change"`
+	// SameLayer is for a file whose layer is one of the image's own, by digest.
+	SameLayer bool `json:"sameLayer"`
 }
 
 // AssetChange is what became of a baked file.
@@ -67,7 +70,7 @@ const (
 // fit its image.
 func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions, tags ...string) (*Report, error) {
 	remote = remote.orDefault()
-	before := remote.client.Requests()
+	ctx, _ = registry.Counting(ctx) // what is read counts too
 	chosen, err := parsePlatforms(opts.Platforms)
 	if err != nil {
 		return nil, err
@@ -120,7 +123,9 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 		changes.platforms = append(changes.platforms, one.platform)
 		changes.patches = append(changes.patches, pt)
 	}
-	report, err := publishImage(ctx, &Image{base: r.base, changes: changes, findings: r.findings, single: img.index == nil}, remote, before, opts.Progress, tags)
+	// As of a bake, the image of one platform that was asked for is no index.
+	single := len(r.base.images) == 1 && (img.index == nil || len(opts.Platforms) > 0)
+	report, err := publishImage(ctx, &Image{base: r.base, changes: changes, findings: r.findings, single: single}, remote, opts.Progress, tags)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ type ReportLayer struct {
 func newReport(img *Image, a *assembled, pub *publisher) *Report {
 	r := describeImage(img, a)
 	r.Transfer = pub.transfer
-	r.Transfer.Requests = pub.remote.client.Requests() - pub.before
+	r.Transfer.Requests = pub.requests.Load()
 	for _, t := range pub.targets {
 		for _, loc := range t.locations() {
 			r.publishedAt(loc)

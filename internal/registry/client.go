@@ -146,6 +146,9 @@ func (t countRequests) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errBodySpent
 	}
 	t.n.Add(1)
+	if n, ok := req.Context().Value(countKey{}).(*atomic.Int64); ok {
+		n.Add(1)
+	}
 	res, err := t.inner.RoundTrip(req)
 	if asked, ok := req.Context().Value(waitKey{}).(*atomic.Int64); ok && err == nil {
 		asked.Store(int64(retryAfter(res.Header)))

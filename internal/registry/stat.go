@@ -27,7 +27,9 @@ func (r *Repository) BlobSize(ctx context.Context, digest v1.Hash) (int64, error
 			return err
 		}
 		finish(res)
-		size = res.ContentLength
+		if res.ContentLength > 0 { // some answer 0 to HEAD, whatever the size
+			size = res.ContentLength
+		}
 		return nil
 	})
 	return size, err
