@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -87,16 +88,17 @@ func (u *upload) after(err error) error {
 		// A new session may succeed: the registry has several replicas, or was
 		// restarted.
 		return &Error{Op: fmt.Sprintf("uploading blob to %s", u.repo.name), Err: errors.New("the registry lost the upload session")}
-	case u.resumed && hasCode(err, transport.DigestInvalidErrorCode):
-		// It did not have what it said.
-		return &Error{Op: fmt.Sprintf("uploading blob to %s", u.repo.name), Err: fmt.Errorf("taking up the upload again: %w", errDigestInvalid)}
+	case u.resumed && slices.Contains([]int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable}, statusOf(err)):
+		// It did not have what it said, or cannot go on. A whole upload may do.
+		u.repo.host.client.opts.Logger.Info("an upload starts again", "to", u.repo.name, "because", err)
+		return &Error{Op: fmt.Sprintf("uploading blob to %s", u.repo.name), Err: errNotTakenUp}
 	}
 	// What the registry refused is over; what broke off may go on.
 	u.broken = passing(err) && statusOf(err) == 0
 	return err
 }
 
-var errDigestInvalid = errors.New("the registry has other bytes than it was sent")
+var errNotTakenUp = errors.New("the registry did not go on with an upload that broke off")
 
 // open opens a session, or sends a small blob along with the request that would
 // and reports true.
