@@ -25,9 +25,10 @@ check:
 demo:
 	$(GO) run ./cmd/crane-bake demo
 
-# Side by side with crane, on one registry behind a proxy that adds latency.
+# Side by side with crane and buildah, on one registry behind a proxy that adds
+# latency; writes the table of docs/performance.md. It takes most of an hour.
 bench: peers
-	$(GO) run ./internal/bench
+	$(GO) run ./internal/bench -write
 
 peers:
 	scripts/install-peers

@@ -31,6 +31,10 @@ type Base struct {
 	images      []*baseImage
 	notes       []string
 	source      imageSource
+
+	// spare hears of an image of the index that cannot be read, from several
+	// goroutines; what it returns ends the reading. Nil spares none.
+	spare func(entry v1.Descriptor, err error) error
 }
 
 // baseImage is one platform of a Base.
@@ -65,17 +69,25 @@ func Open(ctx context.Context, ref string, remote *Remote, platforms ...v1.Platf
 // open is Open for an image that is called what in errors. It tells expect how
 // many images will be read, as soon as that is known.
 func open(ctx context.Context, what, ref string, remote *Remote, platforms []v1.Platform, expect func(images int)) (*Base, error) {
+	b, err := openUnread(ctx, what, ref, remote)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.read(ctx, platforms, cap(remote.moving), expect); err != nil {
+		b.source.Close()
+		return nil, &sideError{b.side, err}
+	}
+	return b, nil
+}
+
+// openUnread is open without reading anything of the image.
+func openUnread(ctx context.Context, what, ref string, remote *Remote) (*Base, error) {
 	loc, err := ParseLocation(ref, remote.insecure)
 	if err != nil {
 		return nil, err
 	}
 	b := &Base{side: what + " " + loc.String(), location: loc}
-	if b.source, err = openSource(ctx, loc, remote); err == nil {
-		if err = b.read(ctx, platforms, cap(remote.moving), expect); err != nil {
-			b.source.Close()
-		}
-	}
-	if err != nil {
+	if b.source, err = openSource(ctx, loc, remote); err != nil {
 		return nil, &sideError{b.side, err}
 	}
 	return b, nil
@@ -114,16 +126,27 @@ func openSource(ctx context.Context, loc Location, remote *Remote) (imageSource,
 }
 
 func (b *Base) read(ctx context.Context, platforms []v1.Platform, jobs int, expect func(images int)) error {
+	raw, err := b.readTop(ctx)
+	if err != nil {
+		return err
+	}
+	return b.readBelow(ctx, raw, platforms, jobs, expect)
+}
+
+// readTop reads the manifest or index that the location names.
+func (b *Base) readTop(ctx context.Context) (raw []byte, err error) {
 	ref := b.location.tag
 	if b.location.registry() {
 		b.name = b.location.name()
 		ref = b.location.ref.Identifier()
 	}
-	desc, raw, err := b.source.manifest(ctx, ref)
-	if err != nil {
-		return err
-	}
-	b.desc = desc
+	b.desc, raw, err = b.source.manifest(ctx, ref)
+	return raw, err
+}
+
+// readBelow reads what the manifest or index raw speaks of.
+func (b *Base) readBelow(ctx context.Context, raw []byte, platforms []v1.Platform, jobs int, expect func(images int)) error {
+	desc := b.desc
 	switch {
 	case desc.MediaType.IsIndex():
 		b.index, b.of = raw, &desc
@@ -185,17 +208,14 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 			continue
 		}
 		g.Go(func() error {
-			got, raw, err := b.source.manifest(ctx, desc.Digest.String())
+			img, err := b.readEntry(ctx, *desc)
+			if err != nil && b.spare != nil {
+				return b.spare(*desc, err)
+			}
 			if err != nil {
 				return err
 			}
-			if err := agrees(*desc, got); err != nil {
-				return err
-			}
-			if images[i], err = b.readImage(ctx, *desc, raw); err != nil {
-				return err
-			}
-			images[i].entry = raws.Manifests[i]
+			images[i], img.entry = img, raws.Manifests[i]
 			return nil
 		})
 	}
@@ -211,6 +231,18 @@ func (b *Base) readIndex(ctx context.Context, raw []byte, platforms []v1.Platfor
 		return fmt.Errorf("%w; it has %s", err, listPlatforms(index))
 	}
 	return nil
+}
+
+// readEntry reads the image of an index's entry.
+func (b *Base) readEntry(ctx context.Context, entry v1.Descriptor) (*baseImage, error) {
+	got, raw, err := b.source.manifest(ctx, entry.Digest.String())
+	if err != nil {
+		return nil, err
+	}
+	if err := agrees(entry, got); err != nil {
+		return nil, err
+	}
+	return b.readImage(ctx, entry, raw)
 }
 
 // agrees checks what an index says of a manifest against the manifest.

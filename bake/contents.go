@@ -8,11 +8,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"path"
 	"slices"
 	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/crane-bake/crane-bake/internal/layer"
 )
@@ -21,12 +24,34 @@ import (
 // diffID, and calls visit for its entries; see layer.Read.
 func (b *Base) readLayer(ctx context.Context, img *baseImage, n int, visit func(layer.Entry) error) error {
 	desc := img.manifest.Layers[n]
-	fail := func(err error) error {
+	var visiting error
+	diffID, err := b.readContent(ctx, desc, func(e layer.Entry) error {
+		visiting = visit(e)
+		return visiting
+	})
+	if visiting != nil {
+		return visiting
+	}
+	if err == nil && diffID != img.config.diffIDs[n] {
+		err = errDiffID(diffID, img.config.diffIDs[n])
+	}
+	if err != nil {
 		return &sideError{fmt.Sprintf("%s: layer %d of %d, %s", b.side, n+1, len(img.manifest.Layers), desc.Digest), err}
 	}
+	return nil
+}
+
+func errDiffID(got, want v1.Hash) error {
+	return fmt.Errorf("%w: uncompressed it is %s, its config says %s", ErrIntegrity, got, want)
+}
+
+// readContent reads the layer that desc describes to its end, proves its digest
+// and size, and returns its diffID; see layer.Read. An error of visit is
+// returned as it is.
+func (b *Base) readContent(ctx context.Context, desc v1.Descriptor, visit func(layer.Entry) error) (v1.Hash, error) {
 	rc, err := b.source.blob(ctx, desc)
 	if err != nil {
-		return fail(err)
+		return v1.Hash{}, err
 	}
 	defer rc.Close() // was opened for reading only
 	var visiting error
@@ -35,18 +60,14 @@ func (b *Base) readLayer(ctx context.Context, img *baseImage, n int, visit func(
 		return visiting
 	})
 	if visiting != nil {
-		return visiting
+		return diffID, visiting
 	}
-	if err == nil {
-		_, err = io.Copy(io.Discard, rc) // what the compression leaves behind counts too
+	// What the compression leaves behind counts too, and of damaged bytes their
+	// digest says more than a decompressor.
+	if _, rest := io.Copy(io.Discard, rc); rest != nil && (err == nil || errors.Is(rest, ErrIntegrity)) {
+		err = rest
 	}
-	if err == nil && diffID != img.config.diffIDs[n] {
-		err = fmt.Errorf("%w: uncompressed it is %s, its config says %s", ErrIntegrity, diffID, img.config.diffIDs[n])
-	}
-	if err != nil {
-		return fail(err)
-	}
-	return nil
+	return diffID, err
 }
 
 // An imageFile is a file or link that a layer of an image has.
@@ -92,13 +113,27 @@ type view struct {
 
 // addLayer adds layer n, below the ones that were added before.
 func (v *view) addLayer(ctx context.Context, b *Base, img *baseImage, n int) error {
+	var files []imageFile
+	err := b.readLayer(ctx, img, n, func(e layer.Entry) error {
+		f, err := hashFile(e, n)
+		files = append(files, f)
+		return err
+	})
+	if err == nil {
+		v.add(files, n)
+	}
+	return err
+}
+
+// add adds the files of layer n, below the ones that were added before.
+func (v *view) add(files []imageFile, n int) {
 	if v.files == nil {
 		v.files, v.dirs = map[string]imageFile{}, map[string]bool{}
 	}
 	gone := slices.Clone(v.gone) // by upper layers, not by this one
 	added := map[string]imageFile{}
-	err := b.readLayer(ctx, img, n, func(e layer.Entry) error {
-		dir, base := path.Split(e.Name)
+	for _, f := range files {
+		dir, base := path.Split(f.Name)
 		if hidden, isWhiteout := strings.CutPrefix(base, ".wh."); isWhiteout {
 			// OCI image-spec, layer.md, "Whiteouts".
 			name := path.Clean(dir)
@@ -106,29 +141,24 @@ func (v *view) addLayer(ctx context.Context, b *Base, img *baseImage, n int) err
 				name = path.Join(dir, hidden)
 			}
 			v.gone = append(v.gone, name)
-			return nil
+			continue
 		}
-		if slices.ContainsFunc(gone, func(g string) bool { return g == "." || e.Name == g || strings.HasPrefix(e.Name, g+"/") }) {
-			return nil
+		if slices.ContainsFunc(gone, func(g string) bool { return g == "." || f.Name == g || strings.HasPrefix(f.Name, g+"/") }) {
+			continue
 		}
-		if e.Type == tar.TypeDir {
-			v.dirs[e.Name] = true
-			return nil
+		if f.Type == tar.TypeDir {
+			v.dirs[f.Name] = true
+			continue
 		}
-		f, err := hashFile(e, n)
-		if err != nil {
-			return err
-		}
-		added[e.Name] = f // of repetitions the last one counts
-		return nil
-	})
+		f.layer = n
+		added[f.Name] = f // of repetitions the last one counts
+	}
 	for name, f := range added {
 		if _, above := v.files[name]; !above && !v.dirs[name] {
 			v.files[name] = f
 		}
 	}
 	v.read++
-	return err
 }
 
 // resolve follows links from the in-image path p; false is for a file that is

@@ -54,8 +54,10 @@ func (l *lister) copies(copies []Copy, bindings engine.Bindings) {
 			if c.drop[e.Name] {
 				continue
 			}
-			if c.stream != nil || c.Path == "" {
-				l.contents = append(l.contents, content(e, nil, c.Path))
+			if c.stream != nil || c.Path == "" || c.Tree {
+				f := content(e, nil, c.Path)
+				f.Open = e.Open // of a tree; an archive's members are not at hand
+				l.contents = append(l.contents, f)
 			} else {
 				l.contents = append(l.contents, content(e, c.FS, below(e.Name, c.Dest, c.Path)))
 			}
@@ -73,7 +75,7 @@ func (l *lister) copy(c Copy) (*copied, error) {
 	if strings.Contains("/"+dest, "/.wh.") {
 		return one, fmt.Errorf("%q: a name in .wh.* would delete files of the base image", c.Dest)
 	}
-	isDir := c.Path == "" || c.Unpack
+	isDir := c.Path == "" || c.Unpack || c.Tree
 	var err error
 	switch {
 	case c.Path == "":
@@ -84,6 +86,8 @@ func (l *lister) copy(c Copy) (*copied, error) {
 			one.entries = append(one.entries, layer.Entry{Name: m.Name, Type: m.Type, Mode: m.Mode, UID: m.UID, GID: m.GID, Linkname: m.Linkname, Size: m.Size})
 		}
 		one.stream = one.changed(one.stream)
+	case c.Tree:
+		one.entries, err = layer.Tree(l.ctx, c.FS, c.Path, dest)
 	default:
 		one.entries, err = layer.WalkAsIs(c.FS, c.Path, dest, c.Skip)
 		if len(one.entries) > 0 && one.entries[0].Name == dest && one.entries[0].Type == tar.TypeDir {
@@ -115,9 +119,12 @@ func (c *copied) change(e *layer.Entry) {
 		e.UID, e.GID = c.Owner.UID, c.Owner.GID
 	}
 	if c.Mode != nil && e.Type != tar.TypeSymlink {
-		e.Mode = *c.Mode & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
+		e.Mode = *c.Mode & keptMode
 	}
 }
+
+// keptMode is the part of a mode that a layer holds.
+const keptMode = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
 
 // changed is the entries of an archive without those that a later copy
 // replaces.

@@ -87,6 +87,11 @@ func list(ctx context.Context, spec Spec, bindings engine.Bindings) (*lister, er
 		l.asset(asset)
 	}
 	l.copies(spec.Copies, bindings)
+	for name, d := range spec.Dirs {
+		e := layer.DirEntry(strings.TrimPrefix(name, "/"))
+		e.Mode, e.UID, e.GID = d.Mode&keptMode, d.Owner.UID, d.Owner.GID
+		l.dirs[e.Name] = e
+	}
 	return l, errors.Join(l.errs...)
 }
 

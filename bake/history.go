@@ -17,6 +17,9 @@ type historyEntry struct {
 	EmptyLayer bool   `json:"empty_layer,omitempty"`
 }
 
+// ownHistory begins the entries of a bake.
+const ownHistory = "crane-bake: "
+
 // namedInHistory is how many assets a history entry names.
 const namedInHistory = 8
 
@@ -36,7 +39,7 @@ func (pt patch) historyOn(created string, env []string) []json.RawMessage {
 			k, _, _ := strings.Cut(e, "=")
 			keys = append(keys, k)
 		}
-		entries = append(entries, historyEntry{Created: created, CreatedBy: "crane-bake: environment: " + strings.Join(keys, " "), EmptyLayer: true})
+		entries = append(entries, historyEntry{Created: created, CreatedBy: setBy(keys), EmptyLayer: true})
 	}
 	raw := make([]json.RawMessage, len(entries))
 	for i, e := range entries {
@@ -45,10 +48,13 @@ func (pt patch) historyOn(created string, env []string) []json.RawMessage {
 	return raw
 }
 
+// setBy is the history of an environment with the variables keys.
+func setBy(keys []string) string { return ownHistory + "environment: " + strings.Join(keys, " ") }
+
 // createdBy is the history of a layer of the class with files at paths.
 func createdBy(class string, paths []string) string {
 	if n := len(paths) - namedInHistory; n > 0 {
 		paths = append(slices.Clone(paths[:namedInHistory]), fmt.Sprintf("and %d more", n))
 	}
-	return "crane-bake: " + class + ": " + strings.Join(paths, " ")
+	return ownHistory + class + ": " + strings.Join(paths, " ")
 }

@@ -6,6 +6,7 @@ package bake
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -126,7 +127,8 @@ func layerType(t types.MediaType, oci bool) types.MediaType {
 }
 
 // retyped is the descriptors of layers with media types in OCI's or Docker's
-// words, and all else as it was.
+// words, and all else as it was, byte for byte: a bake that is taken off leaves
+// its base as it was.
 func retyped(layers []json.RawMessage, oci bool) ([]json.RawMessage, error) {
 	out := make([]json.RawMessage, len(layers))
 	for i, raw := range layers {
@@ -138,13 +140,42 @@ func retyped(layers []json.RawMessage, oci bool) ([]json.RawMessage, error) {
 		if err := d.get("mediaType", &t); err != nil {
 			return nil, err
 		}
-		if err := d.set("mediaType", layerType(t, oci)); err != nil {
+		if t == "" {
+			out[i] = raw
+			continue
+		}
+		start, end, err := memberOf(raw, "mediaType")
+		if err != nil {
 			return nil, err
 		}
-		var err error
-		if out[i], err = marshal(d); err != nil {
+		now, err := marshal(layerType(t, oci))
+		if err != nil {
 			return nil, err
 		}
+		out[i] = slices.Concat(raw[:start], now, raw[end:])
 	}
 	return out, nil
+}
+
+// memberOf is where the value of a member is in a JSON object that has it.
+func memberOf(raw []byte, key string) (start, end int64, err error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if _, err := dec.Token(); err != nil {
+		return 0, 0, err
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return 0, 0, err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return 0, 0, err
+		}
+		if name == key {
+			end = dec.InputOffset()
+			start = end - int64(len(value)) // of repetitions the last one counts
+		}
+	}
+	return start, end, nil
 }

@@ -72,6 +72,8 @@ func (p *Plan) needsOCI() string {
 		return noZstd
 	case len(p.spec.Annotations) > 0:
 		return noAnnotations
+	case p.spec.OCI:
+		return askedFor
 	case p.toLayout:
 		return layoutsAreOCI
 	}
@@ -82,6 +84,7 @@ func (p *Plan) needsOCI() string {
 const (
 	noZstd        = "Docker's have no zstd"
 	noAnnotations = "Docker's have no annotations"
+	askedFor      = "as asked for"
 	// Skopeo, Podman and Buildah find nothing else in a layout.
 	layoutsAreOCI = "an OCI image layout holds OCI images"
 )

@@ -109,6 +109,11 @@ func (s Spec) withDefaults() (Spec, error) {
 			return s, usagef("asset %q: no path", "="+a.Dest)
 		}
 	}
+	for _, dir := range slices.Sorted(maps.Keys(s.Dirs)) {
+		if !path.IsAbs(dir) || path.Clean(dir) != dir || dir == "/" {
+			return s, usagef("directory %q: want an absolute in-image path", dir)
+		}
+	}
 	for _, k := range slices.Sorted(maps.Keys(s.Env)) {
 		if k == "" || strings.ContainsAny(k, "=\x00") || strings.Contains(s.Env[k], "\x00") {
 			return s, usagef("environment variable %q: not a name that an environment can hold", k)

@@ -107,6 +107,9 @@ func (c *RecordedChange) note(key string, m map[string]string) {
 // takenOff is m as it was before the change.
 func (c RecordedChange) takenOff(m map[string]string) map[string]string {
 	out := maps.Clone(m)
+	if out == nil && len(c.Replaced) > 0 {
+		out = map[string]string{} // of a record that lies
+	}
 	for _, k := range c.Set {
 		delete(out, k)
 	}

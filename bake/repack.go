@@ -185,6 +185,9 @@ func (r *rebinding) contents() []engine.File {
 // keeps returns the item among items that the file name of an old layer stays
 // part of, or nil.
 func (r *rebinding) keeps(name string, items []*item) *item {
+	if r.gone(name) {
+		return nil // although there may be a tree around it
+	}
 	var tree *item
 	for _, it := range items {
 		if _, isNew := r.fresh[it]; isNew {
@@ -199,6 +202,19 @@ func (r *rebinding) keeps(name string, items []*item) *item {
 		}
 	}
 	return tree
+}
+
+// gone reports whether name is that of a single file of the old bake that no
+// longer is part of it.
+func (r *rebinding) gone(name string) bool {
+	is := func(p string, tree bool) bool { return !tree && strings.Trim(p, "/") == name }
+	if !slices.ContainsFunc(r.patches[0].assets, func(f RecordedFile) bool { return is(f.Path, f.Tree) }) {
+		return false
+	}
+	return !slices.ContainsFunc(r.items, func(it *item) bool {
+		_, isNew := r.fresh[it]
+		return !isNew && is(it.Path, it.tree)
+	})
 }
 
 // layers is the layers of the result: found ones where nothing in them has
@@ -261,8 +277,12 @@ func (r *rebinding) report(layers []*bakedLayer) []ReportAsset {
 	for _, f := range r.patches[0].assets {
 		was[File{Role: f.Role, Name: f.Name}] = f
 	}
+	stays := map[v1.Hash]bool{} // of the image's layers
+	for _, l := range r.patches[0].layers {
+		stays[l.found.desc.Digest] = true
+	}
 	var report []ReportAsset
-	stays := map[string]bool{}
+	paths := map[string]bool{}
 	for _, it := range r.items {
 		f, change := r.recordedItem(it), Unchanged
 		if _, isNew := r.fresh[it]; isNew {
@@ -274,12 +294,14 @@ func (r *rebinding) report(layers []*bakedLayer) []ReportAsset {
 				change = Changed
 			}
 		}
-		stays[f.Path] = true
-		report = append(report, ReportAsset{InspectedFile{f, at[f.Path]}, change})
+		paths[f.Path] = true
+		one := ReportAsset{InspectedFile: InspectedFile{f, at[f.Path]}, Change: change}
+		one.SameLayer = one.Layer != nil && stays[*one.Layer]
+		report = append(report, one)
 	}
 	for _, f := range r.patches[0].assets {
-		if !stays[f.Path] {
-			report = append(report, ReportAsset{InspectedFile{RecordedFile: f}, Removed})
+		if !paths[f.Path] {
+			report = append(report, ReportAsset{InspectedFile: InspectedFile{RecordedFile: f}, Change: Removed})
 		}
 	}
 	return report

@@ -52,6 +52,10 @@ type Spec struct {
 	// what an earlier one put at the same path. They are for front ends that
 	// know more than roles, such as a Dockerfile.
 	Copies []Copy
+	// Dirs gives directories another owner and mode than root's and 0755, or
+	// than copies give them, by absolute in-image path. Only those count that
+	// the bake makes: they hold a file of the bake, or are part of a copy.
+	Dirs map[string]Dir
 
 	// ConnectPrefix is the base URL of Connect; empty keeps the base's own
 	// value and is DefaultConnectPrefix where the base has none.
@@ -73,6 +77,8 @@ type Spec struct {
 
 	Compression Compression
 	Layers      LayerMode
+	// OCI makes an OCI image even of a base with Docker's media types.
+	OCI bool
 
 	// Created is the image's creation time and the modification time of every
 	// file of the bake, in whole seconds. The zero time leaves the base's own
@@ -88,13 +94,17 @@ type Spec struct {
 type Copy struct {
 	// FS holds Path; nil is Spec.FS.
 	FS fs.FS
-	// Path is a file, a directory whose content is copied, or with Unpack an
-	// archive. Empty makes the directory Dest and copies nothing.
+	// Path is a file, a directory whose content is copied, or with Unpack or
+	// Tree an archive. Empty makes the directory Dest and copies nothing.
 	Path string
 	// Dest is the absolute in-image path of the file, or of the directory that
 	// receives the content.
 	Dest   string
 	Unpack bool
+	// Tree says that Path is an uncompressed tar that stands for a directory:
+	// unlike those of one that is unpacked, its members are baked in order of
+	// their names.
+	Tree bool
 	// Owner is the owner of everything copied; nil is 0:0, or for an archive
 	// what its members say.
 	Owner *Owner
@@ -108,6 +118,12 @@ type Copy struct {
 
 // An Owner is a numeric user and group.
 type Owner struct{ UID, GID int }
+
+// A Dir is the owner and the permissions of a directory.
+type Dir struct {
+	Owner Owner
+	Mode  fs.FileMode
+}
 
 // Settings change parts of the image's config that a bake leaves alone
 // otherwise.

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
+	ggcr "github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/crane-bake/crane-bake/bake"
 	"github.com/crane-bake/crane-bake/internal/registrytest"
@@ -101,6 +101,7 @@ type play struct {
 	there     *registrytest.Server // the destination's, if that is in a registry
 	old       v1.Image             // at the destination before the bake
 	oldDigest v1.Hash
+	remake    func(context.Context, *bake.Remote, string) (*bake.Report, error) // instead of a bake
 
 	mu       sync.Mutex
 	cut      cut
@@ -228,12 +229,16 @@ func (p *play) bake(t testing.TB, d *destination, retries int) (*bake.Report, er
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	transport := remote.DefaultTransport.(*http.Transport).Clone()
+	transport := ggcr.DefaultTransport.(*http.Transport).Clone()
 	defer transport.CloseIdleConnections()
 	if retries == 0 {
 		retries = -1 // 0 is the default
 	}
+	remote := bake.NewRemote(bake.RemoteOptions{Retries: retries, Transport: transport})
+	if p.remake != nil {
+		return p.remake(ctx, remote, d.location)
+	}
 	spec := p.spec
 	spec.Tags = []string{d.location}
-	return bake.Bake(ctx, spec, bake.NewRemote(bake.RemoteOptions{Retries: retries, Transport: transport}), bake.Options{})
+	return bake.Bake(ctx, spec, remote, bake.Options{})
 }

@@ -26,8 +26,17 @@ func TestRun(t *testing.T) {
 	host := startRegistry(t)
 	push(t, host+"/engine:v1", engineImage(t, registrytest.ImageOptions{Layers: 10}))
 	bakeScorer(t, host+"/engine:v1", host+"/scorer:v1")
+	if diff := cmp.Diff(asJSON(t, engineReport(t)), runImage(t, host+"/scorer:v1")); diff != "" {
+		t.Errorf("the engine's report (-want +got):\n%s", diff)
+	}
+}
+
+// runImage runs the image in a registry, of an index the one for linux/amd64, and
+// returns what the engine says.
+func runImage(t testing.TB, ref string) any {
+	t.Helper()
 	layout := t.TempDir()
-	copyImage(t, "docker://"+host+"/scorer:v1", "oci:"+layout+":v1")
+	skopeo(t, "--override-os=linux", "--override-arch=amd64", "copy", "--quiet", "--src-tls-verify=false", "docker://"+ref, "oci:"+layout+":v1")
 	bundle := unpack(t, layout, "v1")
 	patchBundle(t, bundle)
 
@@ -38,9 +47,7 @@ func TestRun(t *testing.T) {
 	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if diff := cmp.Diff(asJSON(t, engineReport(t)), got); diff != "" {
-		t.Errorf("the engine's report (-want +got):\n%s", diff)
-	}
+	return got
 }
 
 // patchBundle drops from a bundle's config what a plain virtual machine may

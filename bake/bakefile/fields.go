@@ -21,6 +21,8 @@ type field struct {
 	key func(string) (string, error)
 	// check checks an expanded value; nil takes any. label says where.
 	check func(label, value string) error
+	// parts are the keys of a list's items, which are mappings then.
+	parts []member
 	put   put
 }
 
@@ -40,14 +42,25 @@ var fields = []field{
 	{name: "attachments", kind: list, check: boundFile, put: local(many(func(s *bake.Spec) *[]string { return &s.Attachments }))},
 	{name: "unpack", kind: mapping, key: archive, put: putUnpack},
 	{name: "assets", kind: list, check: asset, put: putAssets},
+	{name: "copies", kind: list, parts: copyMembers, put: putCopies},
+	{name: "directories", kind: mapping, key: directory, check: directoryMode, put: putDirectories},
 	{name: "connectPrefix", kind: scalar, put: one(func(s *bake.Spec) *string { return &s.ConnectPrefix })},
 	{name: "assetsDir", kind: scalar, put: one(func(s *bake.Spec) *string { return &s.AssetsDir })},
 	{name: "env", kind: mapping, key: variable, put: keyed(func(s *bake.Spec) *map[string]string { return &s.Env })},
 	{name: "labels", kind: mapping, put: keyed(func(s *bake.Spec) *map[string]string { return &s.Labels })},
 	{name: "annotations", kind: mapping, put: keyed(func(s *bake.Spec) *map[string]string { return &s.Annotations })},
+	{name: "user", kind: scalar, check: notEmpty, put: one(func(s *bake.Spec) *string { return &s.Settings.User })},
+	{name: "workdir", kind: scalar, check: notEmpty, put: one(func(s *bake.Spec) *string { return &s.Settings.WorkingDir })},
+	{name: "entrypoint", kind: list, put: words(func(s *bake.Spec) *[]string { return &s.Settings.Entrypoint })},
+	{name: "cmd", kind: list, put: words(func(s *bake.Spec) *[]string { return &s.Settings.Cmd })},
+	{name: "stopSignal", kind: scalar, check: notEmpty, put: one(func(s *bake.Spec) *string { return &s.Settings.StopSignal })},
+	{name: "ports", kind: list, check: notEmpty, put: many(func(s *bake.Spec) *[]string { return &s.Settings.ExposedPorts })},
+	{name: "volumes", kind: list, check: notEmpty, put: many(func(s *bake.Spec) *[]string { return &s.Settings.Volumes })},
 	{name: "platforms", kind: list, check: platform, put: many(func(s *bake.Spec) *[]string { return &s.Platforms })},
 	{name: "compression", kind: scalar, check: compression, put: putCompression},
 	{name: "layers", kind: scalar, check: layers, put: putLayers},
+	{name: "created", kind: scalar, check: created, put: putCreated},
+	{name: "mediaTypes", kind: scalar, check: mediaTypes, put: putMediaTypes},
 	{name: "allow", kind: list, check: notEmpty, put: many(func(s *bake.Spec) *[]string { return &s.Allow })},
 }
 

@@ -190,10 +190,17 @@ func (e *evaluation) spec(b named, merged section) bake.Spec {
 			f.put(&spec, e.dir, vs)
 		}
 	}
-	if _, ok := merged.fields["model"]; !ok && !merged.broken && !e.modelGiven {
+	if _, ok := merged.fields["model"]; !ok && !merged.broken && !e.modelGiven && !bindsItself(merged, spec) {
 		e.missingModel(b)
 	}
 	return spec
+}
+
+// bindsItself reports whether a bake without a model may have one: copies put
+// files anywhere, and the variables of the engine contract name them.
+func bindsItself(merged section, s bake.Spec) bool {
+	copies := merged.fields["copies"]
+	return s.Env["MODEL"] != "" || len(copies.texts) > 0 || copies.broken
 }
 
 func (e *evaluation) missingModel(b named) {

@@ -106,7 +106,7 @@ func TestChoiceProblems(t *testing.T) {
 		{
 			"name in a large fleet", manyBakes,
 			bakefile.Options{Names: []string{"omega"}},
-			"0:0: no bake \"omega\" [bakes: " + thirtyNames + " and 10 more]\n",
+			"0:0: no bake \"omega\" [bakes: " + thirtyNames + ", b30, b31, b32, b33, b34 and 5 more]\n",
 		},
 		{"variables of what takes effect", fleet, bakefile.Options{Profile: "prod"}, "5:31: env \"TOKEN\": variable \"TOKEN\" is required: needed in prod\n"},
 		{

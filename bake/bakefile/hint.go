@@ -21,7 +21,7 @@ func didYouMean(word, what string, names []string) (hint, name string) {
 
 // enumerate is a list for people, cut where nobody reads on.
 func enumerate(names []string) string {
-	const most = 30
+	const most = 35
 	if len(names) == 0 {
 		return "none"
 	}

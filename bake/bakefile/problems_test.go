@@ -15,8 +15,9 @@ import (
 const (
 	slotHint   = " [even slots are inputs, odd slots are outputs]"
 	scalarHint = ` [give it a value ("" is an empty one), or remove it]`
-	keysHint   = " [keys: base, tags, model, schemas, streams, attachments, unpack, assets, connectPrefix, assetsDir, env, labels," +
-		" annotations, platforms, compression, layers, allow, profiles, defaults, bakes]"
+	keysHint   = " [keys: base, tags, model, schemas, streams, attachments, unpack, assets, copies, directories, connectPrefix," +
+		" assetsDir, env, labels, annotations, user, workdir, entrypoint, cmd, stopSignal, ports, volumes, platforms, compression," +
+		" layers, created, mediaTypes, allow, profiles, defaults, bakes]"
 )
 
 type problemTest struct {

@@ -100,6 +100,9 @@ func decodeSetting(n *node, f *field, ps *problems) setting {
 	case scalar:
 		s.texts = []*text{decodeText(n, f.name, "", f, ps)}
 	case list:
+		if f.parts != nil {
+			return decodeItems(n, f, ps)
+		}
 		for _, item := range n.items {
 			s.texts = append(s.texts, decodeText(item, f.name+" item", "", f, ps))
 		}

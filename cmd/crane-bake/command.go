@@ -60,6 +60,7 @@ func commands() []*command {
 		initCommand(),
 		inspectCommand(),
 		diffCommand(),
+		extractCommand(),
 		verifyCommand(),
 		promoteCommand(),
 		rebaseCommand(),

@@ -204,7 +204,7 @@ func (g *diffGroup) layerRows() [][]string {
 	}
 	var rows [][]string
 	add := func(mark string, class string, bytes int64, digest v1.Hash) {
-		rows = append(rows, []string{"  " + mark + " " + class, size(bytes), digest.Algorithm + ":" + short(digest.Hex)})
+		rows = append(rows, []string{"  " + mark + " " + class, size(bytes), shortDigest(digest)})
 	}
 	for _, one := range l.Shared {
 		add("=", one.Class, one.Size, one.Digest)

@@ -47,8 +47,8 @@ type inspect struct {
 }
 
 func (i *inspect) register(fs *pflag.FlagSet) {
-	fs.StringVar(&i.format, "format", "text", "`text|json|bakefile|dockerfile|mermaid` result")
-	fs.StringVar(&i.platform, "platform", "", "choose `OS/ARCH[/VARIANT]` of an index; default all")
+	fs.StringVar(&i.format, "format", "text", "`text|json|bakefile|dockerfile|mermaid` form of the result")
+	fs.StringVar(&i.platform, "platform", "", "`OS/ARCH[/VARIANT]` choose a platform of an index; default all")
 	i.remote.register(fs)
 }
 

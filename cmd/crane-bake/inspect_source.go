@@ -202,8 +202,9 @@ func (b *bakeOf) fill(f *bakeFile, dir string, env map[string]string) {
 			if seen[s.Path] {
 				continue
 			}
-			if path.Join(dir, path.Base(s.name)) != s.Path {
-				name = strings.ReplaceAll(name, "=", "_") + "=" + literal(s.Path)
+			plain := strings.ReplaceAll(name, "=", "_") // what follows the first = is the destination
+			if plain != name || path.Join(dir, path.Base(s.name)) != s.Path {
+				name = plain + "=" + literal(s.Path)
 			}
 			f.Assets = append(f.Assets, name)
 		}

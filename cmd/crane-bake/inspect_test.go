@@ -50,8 +50,10 @@ var mermaids = []struct {
 		name:     "slots without streams, streams without slots, schemas of no slot",
 		bindings: engine.Bindings{Model: "/a/m.R", Schemas: map[string]string{"spare": "/a/s.avsc", "in": "/a/in.avsc"}},
 		slots: []bake.InspectedSlot{
-			{Number: 0, Schema: "in"}, {Number: 1},
-			{Number: 2, Stream: "/a/x.json", Unused: true}, {Number: 3, Stream: "/a/y.json", Unused: true},
+			{Number: 0, Schema: "in"},
+			{Number: 1},
+			{Number: 2, Stream: "/a/x.json", Unused: true},
+			{Number: 3, Stream: "/a/y.json", Unused: true},
 		},
 		want: `flowchart LR
   model["m.R"]
@@ -135,6 +137,7 @@ func quotedBake() *bakeOf {
 				tree(bake.RoleAsset, "/assets/lookup"),
 				tree(bake.RoleAsset, "/etc/scorer/lookup"),
 				file(bake.RoleAsset, "", "/etc/plain"),
+				file(bake.RoleAsset, "", "/assets/a=b"),
 			},
 			Env: bake.InspectedChange{Set: map[string]string{
 				"MODEL": "/assets/my model.py3", "SCHEMAS": "in:/assets/$in[1].avsc;same:/assets/$in[1].avsc",
@@ -178,7 +181,10 @@ func TestBakefileOfImage(t *testing.T) {
 		Attachments: []string{"t.tar.gz"},
 		Unpack:      map[string]string{"weights.tar": "/assets/weights"},
 		Assets: []bake.Asset{
-			{Path: "lookup"}, {Path: "etc/scorer/lookup", Dest: "/etc/scorer/lookup"}, {Path: "plain", Dest: "/etc/plain"},
+			{Path: "lookup"},
+			{Path: "etc/scorer/lookup", Dest: "/etc/scorer/lookup"},
+			{Path: "plain", Dest: "/etc/plain"},
+			{Path: "a_b", Dest: "/assets/a=b"},
 		},
 		ConnectPrefix: "https://c:8001",
 		Env: map[string]string{
@@ -234,7 +240,7 @@ func TestDockerfileOfImage(t *testing.T) {
 	want := map[string]string{
 		"my model.py3": "/assets/my model.py3", "$in[1].avsc": "/assets/$in[1].avsc", `a*"b'.json`: `/assets/a*"b'.json`,
 		"t.tar.gz": "/assets/t.tar.gz", "weights.tar": "/assets/weights/weights.tar", // which is no archive here
-		"lookup": "/assets/lookup", "etc/scorer/lookup": "/etc/scorer/lookup", "plain": "/etc/plain",
+		"lookup": "/assets/lookup", "etc/scorer/lookup": "/etc/scorer/lookup", "plain": "/etc/plain", "a=b": "/assets/a=b",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("copies (-want +got):\n%s\n%s", diff, text)

@@ -46,10 +46,10 @@ type rebase struct {
 }
 
 func (r *rebase) register(fs *pflag.FlagSet) {
-	fs.StringVarP(&r.base, "base", "b", "", "new engine `image`; default the one that the bake was put on, by its tag")
-	fs.StringVar(&r.oldBase, "old-base", "", "engine `image` that IMAGE was made from, where it has no record of its bake")
-	fs.StringSliceVar(&r.platforms, "platform", nil, "choose `OS/ARCH[/VARIANT]` of the new engine; repeatable; default those of IMAGE")
-	fs.StringArrayVarP(&r.tags, "tag", "t", nil, "`image` location to publish to; repeatable")
+	fs.StringVarP(&r.base, "base", "b", "", "`IMAGE` new engine image; default the one that the bake was put on, by its tag")
+	fs.StringVar(&r.oldBase, "old-base", "", "`IMAGE` engine image that the image was made from, where it has no record of its bake")
+	fs.StringSliceVar(&r.platforms, "platform", nil, "`OS/ARCH[/VARIANT]` choose a platform of the new engine; repeatable; default those of the image")
+	fs.StringArrayVarP(&r.tags, "tag", "t", nil, "`IMAGE` publish to this image location; repeatable")
 	r.report.register(fs)
 	r.remote.register(fs)
 }

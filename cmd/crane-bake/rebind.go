@@ -51,14 +51,14 @@ type rebind struct {
 }
 
 func (r *rebind) register(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&r.schemas, "schema", "s", nil, "bind a schema `NAME=FILE` in place of the one of that name, or a further one; repeatable")
-	fs.StringArrayVar(&r.streams, "stream", nil, "bind a stream descriptor `SLOT=FILE` in place of the slot's, or a further one; repeatable")
-	fs.StringVar(&r.connectPrefix, "connect-prefix", "", "`URL` of Connect; default the image's own")
-	fs.StringArrayVarP(&r.env, "env", "e", nil, "set an environment variable `K=V`; repeatable")
-	fs.StringArrayVarP(&r.labels, "label", "l", nil, "set an image label `K=V`; repeatable")
-	fs.StringSliceVar(&r.platforms, "platform", nil, "choose `OS/ARCH[/VARIANT]` of the image; repeatable; default all")
-	fs.StringArrayVarP(&r.tags, "tag", "t", nil, "`image` location to publish to; repeatable")
-	fs.StringSliceVar(&r.allow, "allow", nil, "`rules` of the check whose findings do not count")
+	fs.StringArrayVarP(&r.schemas, "schema", "s", nil, "`NAME=FILE` bind a schema in place of the one of that name, or a further one; repeatable")
+	fs.StringArrayVar(&r.streams, "stream", nil, "`SLOT=FILE` bind a stream descriptor in place of the slot's, or a further one; repeatable")
+	fs.StringVar(&r.connectPrefix, "connect-prefix", "", "`URL` base URL of Connect; default the image's own")
+	fs.StringArrayVarP(&r.env, "env", "e", nil, "`K=V` set an environment variable; repeatable")
+	fs.StringArrayVarP(&r.labels, "label", "l", nil, "`K=V` set an image label; repeatable")
+	fs.StringSliceVar(&r.platforms, "platform", nil, "`OS/ARCH[/VARIANT]` choose a platform of the image; repeatable; default all")
+	fs.StringArrayVarP(&r.tags, "tag", "t", nil, "`IMAGE` publish to this image location; repeatable")
+	fs.StringSliceVar(&r.allow, "allow", nil, "`RULE[,RULE]` rules of the check whose findings do not count; repeatable")
 	fs.BoolVar(&r.noCheck, "no-check", false, "publish in spite of the check's findings")
 	fs.BoolVar(&r.strict, "strict", false, "let warnings of the check stop the rebind")
 	r.report.register(fs)

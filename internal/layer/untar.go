@@ -33,15 +33,22 @@ func walkTar(f io.Reader, kind string, s *sieve, visit visitor) error {
 		if err := passTar(r, h, s, visit); err != nil {
 			return err
 		}
-		end = (c.n + tarBlock - 1) / tarBlock * tarBlock
+		end = wholeBlocks(c.n)
 	}
-	// A tar ends with blocks of zeros (POSIX pax, "ustar Interchange Format");
-	// archive/tar is content without.
-	if c.n < end+tarBlock {
+	return c.expectEnd(end)
+}
+
+// expectEnd reads what is behind the last member. A tar ends with blocks of
+// zeros (POSIX pax, "ustar Interchange Format"); archive/tar is content without.
+func (t *tarStream) expectEnd(last int64) error {
+	if t.n < last+tarBlock {
 		return truncated(io.ErrUnexpectedEOF)
 	}
-	return expectZeros(c)
+	return expectZeros(t)
 }
+
+// wholeBlocks is n, rounded up.
+func wholeBlocks(n int64) int64 { return (n + tarBlock - 1) / tarBlock * tarBlock }
 
 // passTar passes one member, and then reads what the visitor has left of it.
 func passTar(r *tar.Reader, h *tar.Header, s *sieve, visit visitor) error {
