@@ -26,7 +26,7 @@ demo:
 	$(GO) run ./cmd/crane-bake demo
 
 # Side by side with crane and buildah, on one registry behind a proxy that adds
-# latency; writes the table of docs/performance.md. It takes most of an hour.
+# latency; writes the table of docs/performance.md. It takes about half an hour.
 bench: peers
 	$(GO) run ./internal/bench -write
 
