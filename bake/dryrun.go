@@ -106,7 +106,7 @@ func foresee(ctx context.Context, img *Image, remote *Remote, loc Location, b *b
 		lacking = Copied
 	}
 	if !loc.registry() {
-		if loc.holds(b.desc.Digest) {
+		if loc.holds(ctx, remote.checks, b.desc) {
 			return Reused
 		}
 		return lacking
@@ -135,19 +135,10 @@ func foresee(ctx context.Context, img *Image, remote *Remote, loc Location, b *b
 }
 
 // holds reports whether l is an image layout that has the blob.
-func (l Location) holds(digest v1.Hash) bool {
+func (l Location) holds(ctx context.Context, checks *layout.Checks, desc v1.Descriptor) bool {
 	if l.transport != transportOCI {
 		return false // an archive is always written anew
 	}
-	fsys, closer, err := layout.OpenDir(l.path)
-	if err != nil {
-		return false
-	}
-	defer closer.Close()
-	f, err := layout.Blob(fsys, digest)
-	if err != nil {
-		return false
-	}
-	f.Close()
-	return true
+	held, err := checks.Holds(ctx, l.path, desc)
+	return held && err == nil
 }

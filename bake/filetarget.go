@@ -21,12 +21,12 @@ type fileTarget struct {
 	all    []Location
 }
 
-func newFileTarget(loc Location) (*fileTarget, error) {
+func newFileTarget(loc Location, checks *layout.Checks) (*fileTarget, error) {
 	t := &fileTarget{first: loc}
 	var err error
 	switch loc.transport {
 	case transportOCI:
-		t.writer, err = layout.CreateDir(loc.path)
+		t.writer, err = layout.CreateDir(loc.path, checks)
 	default:
 		t.writer, err = layout.CreateArchive(loc.path, loc.transport == transportDockerArchive)
 	}
@@ -64,11 +64,15 @@ func (t *fileTarget) oneAtATime() bool { return t.first.transport != transportOC
 
 func (t *fileTarget) locations() []Location { return t.all }
 
-func (t *fileTarget) has(_ context.Context, b *blob) (Means, error) {
-	if b.known && t.writer.Has(b.desc.Digest) {
+func (t *fileTarget) has(ctx context.Context, b *blob) (Means, error) {
+	if !b.known {
+		return "", nil
+	}
+	held, err := t.writer.Has(ctx, b.desc)
+	if held {
 		return Reused, nil
 	}
-	return "", nil
+	return "", err
 }
 
 func (t *fileTarget) upload(ctx context.Context, c registry.Content) error {
@@ -77,7 +81,11 @@ func (t *fileTarget) upload(ctx context.Context, c registry.Content) error {
 		return err
 	}
 	defer rc.Close()
-	got, err := t.writer.Put(ctx, rc)
+	algorithm := "sha256"
+	if want, known := c.Descriptor(); known {
+		algorithm = want.Digest.Algorithm
+	}
+	got, err := t.writer.Put(ctx, rc, algorithm)
 	if err != nil {
 		return t.wrap(err)
 	}
@@ -99,7 +107,7 @@ func (t *fileTarget) publish(ctx context.Context, a *assembled) ([]string, error
 	for _, img := range a.images {
 		image.Manifests = append(image.Manifests, layout.Manifest{Config: img.manifest.Config, Layers: img.manifest.Layers})
 	}
-	if err := t.writer.Commit(image, t.tags()); err != nil {
+	if err := t.writer.Commit(ctx, image, t.tags()); err != nil {
 		return nil, t.wrap(err)
 	}
 	return []string{t.String()}, nil

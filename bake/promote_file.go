@@ -30,7 +30,7 @@ func (l Location) current() (v1.Hash, error) {
 		return v1.Hash{}, err
 	}
 	for _, e := range entries {
-		if e.Tag == l.tag {
+		if e.YieldsTo(l.tag) {
 			return e.Digest, done()
 		}
 	}
@@ -111,26 +111,34 @@ func (r *fileReceiver) store(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// attachments is what belongs to the image and has tags of its own. It reads
+// what is attached in the layout now.
+func (r *fileReceiver) attachments(ctx context.Context) ([]layout.Entry, error) {
+	r.attached = nil
 	if subject := r.top.body.Subject; subject != nil {
 		if err := r.attach(ctx, subject.Digest, []*manifest{r.top}); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, l := range r.lists {
 		if err := r.attach(ctx, l.subject.desc.Digest, l.referrers); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, t := range r.tags {
 		r.attached = append(r.attached, layout.Entry{Descriptor: t.desc, Tag: t.tag})
 	}
-	return nil
+	return r.attached, nil
 }
 
 func (r *fileReceiver) put(ctx context.Context, raw []byte) error {
 	content := registry.Bytes(raw)
-	if desc, _ := content.Descriptor(); r.target.writer.Has(desc.Digest) {
-		return nil
+	desc, _ := content.Descriptor()
+	if held, err := r.target.writer.Has(ctx, desc); held || err != nil {
+		return err
 	}
 	return r.target.upload(ctx, content)
 }
@@ -182,8 +190,8 @@ func (r *fileReceiver) list(tag string) ([]byte, error) {
 	return nil, done()
 }
 
-func (r *fileReceiver) expose(context.Context) ([]string, error) {
-	if err := r.target.writer.Commit(layout.Image{Top: r.top.desc, Attached: r.attached}, r.target.tags()); err != nil {
+func (r *fileReceiver) expose(ctx context.Context) ([]string, error) {
+	if err := r.target.writer.Commit(ctx, layout.Image{Top: r.top.desc, Attach: r.attachments}, r.target.tags()); err != nil {
 		return nil, err
 	}
 	return []string{r.target.String()}, nil

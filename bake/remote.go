@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/crane-bake/crane-bake/internal/layout"
 	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
@@ -38,6 +39,7 @@ type Remote struct {
 	insecure bool
 	logger   *slog.Logger
 	ledger   *ledger
+	checks   *layout.Checks // of blobs in image layouts
 	moving   chan struct{} // one token for each blob whose bytes move
 	asking   chan struct{} // one token for each request that moves no blob
 }
@@ -63,6 +65,7 @@ func NewRemote(opts RemoteOptions) *Remote {
 		insecure: opts.Insecure,
 		logger:   opts.Logger,
 		ledger:   newLedger(),
+		checks:   layout.NewChecks(),
 		moving:   make(chan struct{}, opts.Jobs),
 		asking:   make(chan struct{}, maxAsking),
 	}

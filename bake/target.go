@@ -87,7 +87,7 @@ func newTargets(remote *Remote, locations []string) ([]target, error) {
 			return nil, usagef("destinations %s and %s are the same file", t.first, loc)
 		}
 		if !ok {
-			if t, err = newFileTarget(loc); err != nil {
+			if t, err = newFileTarget(loc, remote.checks); err != nil {
 				abort()
 				return nil, &sideError{"destination " + loc.String(), err}
 			}

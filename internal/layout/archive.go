@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -36,14 +38,30 @@ type Archive struct {
 // CreateArchive makes a writer for the archive in the file name, which Commit
 // replaces. With docker it is a docker-archive of one platform.
 func CreateArchive(name string, docker bool) (*Archive, error) {
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s is a directory", name)
-	}
-	tmp, err := createTemp(name)
+	path, err := resolved(name)
 	if err != nil {
 		return nil, err
 	}
-	a := &Archive{path: name, docker: docker, tmp: tmp, stored: map[v1.Hash]bool{}}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		info = nil
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is %w", name, errNotRegular)
+	}
+	tmp, err := createTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return nil, err
+	}
+	a := &Archive{path: path, docker: docker, tmp: tmp, stored: map[v1.Hash]bool{}}
+	if info != nil {
+		if err := tmp.Chmod(info.Mode().Perm()); err != nil {
+			a.Abort()
+			return nil, err
+		}
+	}
 	// Skopeo unpacks archives, and as a user other than root it cannot when it
 	// has to make the directories itself: it would give them to root.
 	for _, dir := range []string{"blobs/", "blobs/sha256/"} {
@@ -53,6 +71,22 @@ func CreateArchive(name string, docker bool) (*Archive, error) {
 		}
 	}
 	return a, nil
+}
+
+// resolved is the file that name stands for, through symbolic links, even where
+// the last one leads to nothing yet.
+func resolved(name string) (string, error) {
+	for range 40 {
+		target, err := os.Readlink(name)
+		if err != nil { // it is no link
+			return name, nil
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(name), target)
+		}
+		name = target
+	}
+	return "", fmt.Errorf("%s: too many levels of symbolic links", name)
 }
 
 func (a *Archive) mkdir(name string) error {
@@ -67,17 +101,17 @@ func (a *Archive) mkdir(name string) error {
 }
 
 // Has reports whether the blob was put into the archive.
-func (a *Archive) Has(h v1.Hash) bool {
+func (a *Archive) Has(_ context.Context, desc v1.Descriptor) (bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.stored[h]
+	return a.stored[desc.Digest], nil
 }
 
 const tarBlock = 512
 
 // Put appends a blob: room for a header, the bytes, and then the header, which
 // holds the digest.
-func (a *Archive) Put(ctx context.Context, r io.Reader) (desc v1.Descriptor, err error) {
+func (a *Archive) Put(ctx context.Context, r io.Reader, algorithm string) (desc v1.Descriptor, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	defer func() {
@@ -89,7 +123,7 @@ func (a *Archive) Put(ctx context.Context, r io.Reader) (desc v1.Descriptor, err
 	if _, err := a.tmp.Seek(a.end+tarBlock, io.SeekStart); err != nil {
 		return v1.Descriptor{}, err
 	}
-	if desc, err = copyHashed(ctx, a.tmp, r); err != nil {
+	if desc, err = copyHashed(ctx, a.tmp, r, algorithm); err != nil {
 		return v1.Descriptor{}, err
 	}
 	if a.stored[desc.Digest] {
@@ -129,10 +163,17 @@ func headerBlock(hdr *tar.Header) ([]byte, error) {
 }
 
 // Commit writes the index and gives the archive its name.
-func (a *Archive) Commit(image Image, tags []string) error {
+func (a *Archive) Commit(ctx context.Context, image Image, tags []string) error {
+	listed, err := image.entries(ctx, tags)
+	if err != nil {
+		return err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	entries := retag(nil, image.entries(tags))
+	var entries []v1.Descriptor
+	for _, e := range listed {
+		entries = append(entries, e.tagged())
+	}
 	if a.docker {
 		for i, t := range tags {
 			// What docker save writes, and docker load with containerd's image
@@ -147,7 +188,7 @@ func (a *Archive) Commit(image Image, tags []string) error {
 	files := []struct {
 		name    string
 		content []byte
-	}{{"index.json", index}, {"oci-layout", []byte(layoutFile)}}
+	}{{indexName, index}, {markerName, []byte(markerContent)}}
 	if a.docker {
 		manifest, err := dockerManifest(image, tags)
 		if err != nil {

@@ -5,214 +5,241 @@ package layout
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Dir writes an OCI image layout in a directory.
+// Dir writes an OCI image layout in a directory. Other writers, in this process
+// or another, may be at work in the same directory.
 type Dir struct {
-	path string
+	path    string
+	checks  *Checks
+	stage   *stage
+	created []string // directories, for Abort, in the order of creation
 
-	mu      sync.Mutex
-	created []string // for Abort, in the order of creation
-	done    bool
+	mu     sync.Mutex
+	staged map[v1.Hash]string // the files of the blobs that wait for Commit
+	done   bool
 }
 
 // CreateDir makes a writer for the layout in dir, which may be absent, empty
-// or a layout; anything else is refused.
-func CreateDir(dir string) (*Dir, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// or a layout; anything else is refused. Of the blobs that are there, checks
+// says which are intact.
+func CreateDir(dir string, checks *Checks) (*Dir, error) {
+	if err := takes(dir); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(dir, "oci-layout")); err != nil && len(entries) > 0 {
-		return nil, fmt.Errorf("%s is neither empty nor an OCI image layout", dir)
+	d := &Dir{path: dir, checks: checks, staged: map[v1.Hash]string{}}
+	const attempts = 100
+	for n := 1; ; n++ {
+		made, err := mkdirAll(dir)
+		d.created = append(d.created, made...)
+		if err == nil {
+			if d.stage, err = newStage(dir); err == nil {
+				sweep(dir)
+				return d, nil
+			}
+		}
+		// Another writer may have given up, and removed its new directory.
+		if !errors.Is(err, fs.ErrNotExist) || n == attempts {
+			removeAll(d.created)
+			return nil, err
+		}
+	}
+}
+
+// takes refuses a directory that is no layout and has other things in it than
+// the stages of writers.
+func takes(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// In this order: writers make the marker before all else.
+	info, err := os.Stat(filepath.Join(dir, markerName))
+	switch {
+	case err != nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !isStage(e) }):
+		return fmt.Errorf("%s is neither empty nor an OCI image layout", dir)
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no OCI image layout: %s is %w", dir, markerName, errNotRegular)
 	}
 	// An index that cannot be read now cannot be added to at the end.
 	if _, err := readIndex(os.DirFS(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return err
 	}
-	d := &Dir{path: dir}
-	if err := d.mkdirAll(filepath.Join(dir, "blobs", "sha256")); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return nil
 }
 
-// mkdirAll is os.MkdirAll that remembers what it made.
-func (d *Dir) mkdirAll(dir string) error {
+// mkdirAll is os.MkdirAll that tells what it made.
+func mkdirAll(dir string) (made []string, err error) {
 	var missing []string
 	for p := dir; ; p = filepath.Dir(p) {
 		if _, err := os.Stat(p); err == nil || p == filepath.Dir(p) {
 			break
 		}
-		missing = append([]string{p}, missing...)
+		missing = append(missing, p)
 	}
-	for _, p := range missing {
-		if err := os.Mkdir(p, 0o777); err != nil {
-			d.Abort()
-			return err
+	for _, p := range slices.Backward(missing) {
+		err := os.Mkdir(p, 0o777)
+		if err == nil {
+			made = append(made, p)
+		} else if !errors.Is(err, fs.ErrExist) {
+			return made, err
 		}
-		d.created = append(d.created, p)
 	}
-	return nil
+	return made, nil
 }
 
-func (d *Dir) blob(h v1.Hash) string { return filepath.Join(d.path, filepath.FromSlash(blobName(h))) }
-
-// Has reports whether the layout holds the blob.
-func (d *Dir) Has(h v1.Hash) bool {
-	info, err := os.Stat(d.blob(h))
-	return err == nil && info.Mode().IsRegular()
+// removeAll removes what a writer made, the last first, as far as nobody else
+// uses it: a directory with something in it stays.
+func removeAll(created []string) {
+	for _, p := range slices.Backward(created) {
+		if os.Remove(p) != nil {
+			return
+		}
+	}
 }
 
-// Put writes a blob through a temporary file.
-func (d *Dir) Put(ctx context.Context, r io.Reader) (desc v1.Descriptor, err error) {
-	tmp, err := createTemp(filepath.Join(d.path, "blobs", "sha256", ".part"))
-	if err != nil {
-		return desc, err
-	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
-		}
-	}()
-	if desc, err = copyHashed(ctx, tmp, r); err != nil {
-		return desc, err
-	}
-	if err = tmp.Close(); err != nil {
-		return desc, err
-	}
+// Has reports whether the layout holds the blob, or will after Commit.
+func (d *Dir) Has(ctx context.Context, desc v1.Descriptor) (bool, error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	name := d.blob(desc.Digest)
-	if d.Has(desc.Digest) {
-		return desc, os.Remove(tmp.Name())
+	_, staged := d.staged[desc.Digest]
+	d.mu.Unlock()
+	if staged {
+		return true, nil
 	}
-	if err = os.Rename(tmp.Name(), name); err != nil {
-		return desc, err
+	return d.checks.Holds(ctx, d.path, desc)
+}
+
+// Put writes a blob to the stage.
+func (d *Dir) Put(ctx context.Context, r io.Reader, algorithm string) (v1.Descriptor, error) {
+	tmp, err := d.stage.create()
+	if err != nil {
+		return v1.Descriptor{}, err
 	}
-	d.created = append(d.created, name)
-	return desc, nil
+	desc, err := copyHashed(ctx, tmp, r, algorithm)
+	held := false
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		held, err = d.Has(ctx, desc)
+	}
+	if err == nil && !held {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if _, held = d.staged[desc.Digest]; !held {
+			d.staged[desc.Digest] = tmp.Name()
+			return desc, nil
+		}
+	}
+	return desc, errors.Join(err, os.Remove(tmp.Name()))
 }
 
 // Commit adds the image to index.json, in place of what the tags named before.
-// It writes nothing where they name the image already.
-func (d *Dir) Commit(image Image, tags []string) error {
+// It leaves index.json alone where they name the image already. While another
+// writer commits, it waits.
+func (d *Dir) Commit(ctx context.Context, image Image, tags []string) (err error) {
+	lock, made, err := lockLayout(ctx, d.path)
+	if err != nil {
+		return err
+	}
+	var created []string
+	if made {
+		created = append(created, filepath.Join(d.path, markerName))
+	}
+	defer func() {
+		if err != nil {
+			removeAll(created) // while nobody else can build on it
+		}
+		err = errors.Join(err, lock.Close())
+	}()
+	entries, err := image.entries(ctx, tags)
+	if err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	index, err := d.stageIndex(entries)
+	if err != nil {
+		return err
+	}
+	for _, digest := range slices.SortedFunc(maps.Keys(d.staged), func(a, b v1.Hash) int { return strings.Compare(a.String(), b.String()) }) {
+		name := filepath.Join(d.path, filepath.FromSlash(blobName(digest)))
+		dirs, err := mkdirAll(filepath.Dir(name))
+		created = append(created, dirs...)
+		if err == nil {
+			err = os.Rename(d.staged[digest], name)
+		}
+		if err != nil {
+			return err
+		}
+		d.checks.wrote(d.path, digest)
+	}
+	if index != "" {
+		if err := os.Rename(index, filepath.Join(d.path, indexName)); err != nil {
+			return err
+		}
+	}
+	d.done = true
+	d.stage.remove()
+	return nil
+}
+
+// stageIndex writes the index.json with the entries to the stage; "" where the
+// one that is there has them.
+func (d *Dir) stageIndex(entries []Entry) (name string, err error) {
 	index := &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}
 	old, err := readIndex(os.DirFS(d.path))
 	switch {
 	case err == nil:
 		index = old
 	case !errors.Is(err, fs.ErrNotExist):
-		return err
+		return "", err
 	}
-	entries := image.entries(tags)
-	if old != nil && holdsAll(old.Manifests, entries) {
-		d.done = true
-		return nil
+	before := index.Manifests
+	index.Manifests = merge(before, entries)
+	if old != nil && reflect.DeepEqual(before, index.Manifests) {
+		return "", nil
 	}
-	index.Manifests = retag(index.Manifests, entries)
 	raw, err := json.Marshal(index)
 	if err != nil {
-		return err
+		return "", err
 	}
-	marker := filepath.Join(d.path, "oci-layout")
-	if _, err := os.Stat(marker); err != nil {
-		d.created = append(d.created, marker)
+	if len(raw) > maxIndex {
+		return "", fmt.Errorf("%s would have more than %d bytes", indexName, maxIndex)
 	}
-	if err := writeFile(marker, []byte(layoutFile)); err != nil {
-		return err
+	tmp, err := d.stage.create()
+	if err != nil {
+		return "", err
 	}
-	if err := writeFile(filepath.Join(d.path, "index.json"), raw); err != nil {
-		return err
-	}
-	d.done = true
-	return nil
+	_, err = tmp.Write(raw)
+	return tmp.Name(), errors.Join(err, tmp.Close())
 }
 
-// layoutFile is the content of the file oci-layout.
-const layoutFile = `{"imageLayoutVersion":"1.0.0"}`
-
-// Abort removes the blobs and directories that this writer made.
+// Abort removes the stage, and the directories that this writer made unless
+// another one uses them. Blobs that have their names stay: others may refer to
+// them by now.
 func (d *Dir) Abort() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.done {
 		return
 	}
-	for i := len(d.created) - 1; i >= 0; i-- {
-		os.Remove(d.created[i])
-	}
-	d.created = nil
-}
-
-// writeFile writes a file through a temporary one beside it.
-func writeFile(name string, content []byte) (err error) {
-	tmp, err := createTemp(name)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
-		}
-	}()
-	if _, err = tmp.Write(content); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), name)
-}
-
-// createTemp makes a new file beside name, as readable as the umask lets other
-// files be; os.CreateTemp's are for their owner alone.
-func createTemp(name string) (*os.File, error) {
-	for {
-		tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s-%08x", filepath.Base(name), rand.Uint32()))
-		f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, err
-		}
-	}
-}
-
-// copyHashed copies r to w and returns the digest and size of what it copied.
-func copyHashed(ctx context.Context, w io.Writer, r io.Reader) (v1.Descriptor, error) {
-	h := sha256.New()
-	n, err := io.CopyBuffer(io.MultiWriter(w, h), contextReader{ctx, r}, make([]byte, 256<<10))
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	return v1.Descriptor{Size: n, Digest: v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}}, nil
-}
-
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.r.Read(p)
+	d.done = true
+	d.stage.remove()
+	removeAll(d.created)
 }

@@ -76,7 +76,7 @@ func TestDockerArchiveOfIndex(t *testing.T) {
 	dir := t.TempDir()
 	w := must(layout.CreateArchive(filepath.Join(dir, "image.tar"), true))(t)
 	img := storeIndex(t, w, registrytest.BaseIndex(t, "linux/amd64", "linux/arm64"))
-	if err := w.Commit(img, []string{"app:v1"}); err == nil || !strings.Contains(err.Error(), "one platform") {
+	if err := w.Commit(t.Context(), img, []string{"app:v1"}); err == nil || !strings.Contains(err.Error(), "one platform") {
 		t.Errorf("got %v", err)
 	}
 	w.Abort()

@@ -39,7 +39,7 @@ func image(t testing.TB, seed uint64) v1.Image {
 // put stores b and checks what Put says of it.
 func put(t testing.TB, w layout.Writer, b []byte) {
 	t.Helper()
-	got := must(w.Put(t.Context(), bytes.NewReader(b)))(t)
+	got := must(w.Put(t.Context(), bytes.NewReader(b), "sha256"))(t)
 	digest, size, err := v1.SHA256(bytes.NewReader(b))
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +47,8 @@ func put(t testing.TB, w layout.Writer, b []byte) {
 	if diff := cmp.Diff(v1.Descriptor{Digest: digest, Size: size}, got); diff != "" {
 		t.Errorf("descriptor (-want +got):\n%s", diff)
 	}
-	if !w.Has(digest) {
-		t.Errorf("%s is not there", digest)
+	if held, err := w.Has(t.Context(), got); !held || err != nil {
+		t.Errorf("%s is not there: %v", digest, err)
 	}
 }
 
@@ -80,7 +80,7 @@ func storeIndex(t testing.TB, w layout.Writer, index v1.ImageIndex) layout.Image
 
 func commit(t testing.TB, w layout.Writer, img layout.Image, tags ...string) {
 	t.Helper()
-	if err := w.Commit(img, tags); err != nil {
+	if err := w.Commit(t.Context(), img, tags); err != nil {
 		t.Fatal(err)
 	}
 	w.Abort() // does nothing any more
@@ -141,7 +141,9 @@ func (brokenReader) Read([]byte) (int, error) { return 0, errBroken }
 
 // writers makes one of each kind below dir.
 var writers = map[string]func(dir string) (layout.Writer, error){
-	"directory": func(dir string) (layout.Writer, error) { return layout.CreateDir(filepath.Join(dir, "image")) },
+	"directory": func(dir string) (layout.Writer, error) {
+		return layout.CreateDir(filepath.Join(dir, "image"), layout.NewChecks())
+	},
 	"archive": func(dir string) (layout.Writer, error) {
 		return layout.CreateArchive(filepath.Join(dir, "image.tar"), false)
 	},

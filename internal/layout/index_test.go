@@ -4,6 +4,7 @@
 package layout_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,17 +43,21 @@ func TestCommitAttached(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "image")
 	list := "sha256-" + strings.Repeat("a", 64)
 	blob := func(w layout.Writer, content string) layout.Image {
-		desc := must(w.Put(t.Context(), strings.NewReader(content)))(t)
+		desc := must(w.Put(t.Context(), strings.NewReader(content), "sha256"))(t)
 		return layout.Image{Top: desc}
 	}
 	commit := func(image, attached string, tags ...string) {
 		t.Helper()
-		w := must(layout.CreateDir(dir))(t)
+		w := must(layout.CreateDir(dir, layout.NewChecks()))(t)
 		img := blob(w, image)
-		for _, tag := range []string{list, list + ".sig"} {
-			img.Attached = append(img.Attached, layout.Entry{Descriptor: blob(w, attached+tag).Top, Tag: tag})
+		img.Attach = func(context.Context) ([]layout.Entry, error) {
+			var entries []layout.Entry
+			for _, tag := range []string{list, list + ".sig"} {
+				entries = append(entries, layout.Entry{Descriptor: blob(w, attached+tag).Top, Tag: tag})
+			}
+			return entries, nil
 		}
-		if err := w.Commit(img, tags); err != nil {
+		if err := w.Commit(t.Context(), img, tags); err != nil {
 			t.Fatal(err)
 		}
 	}

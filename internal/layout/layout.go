@@ -5,8 +5,8 @@
 // directory or in one tar, and the archives of docker save and docker load.
 //
 // Writers leave the destination as it was until Commit: blobs of a directory
-// appear under names that nothing refers to yet, and an archive grows beside
-// its final name. An archive is written in one pass although the digest in a
+// wait where nobody else looks for them, and an archive grows beside its final
+// name. An archive is written in one pass although the digest in a
 // blob's name is known only after its bytes: its tar header is filled in
 // afterwards.
 package layout
@@ -30,13 +30,16 @@ var ErrNotFound = fs.ErrNotExist
 // A Writer stores an image's blobs and manifests. Its methods may be called
 // from several goroutines.
 type Writer interface {
-	// Has reports whether the blob is there already.
-	Has(digest v1.Hash) bool
-	// Put stores the blob that r yields and returns its digest and size.
-	Put(ctx context.Context, r io.Reader) (v1.Descriptor, error)
+	// Has reports whether the blob is there already, with its size and its
+	// digest. It fails only where ctx ends.
+	Has(ctx context.Context, desc v1.Descriptor) (bool, error)
+	// Put stores the blob that r yields and returns its digest, by the
+	// algorithm "sha256" or "sha512", and its size.
+	Put(ctx context.Context, r io.Reader, algorithm string) (v1.Descriptor, error)
 	// Commit makes the image visible as a whole under every tag.
-	Commit(image Image, tags []string) error
-	// Abort removes what was written; after Commit it does nothing.
+	Commit(ctx context.Context, image Image, tags []string) error
+	// Abort removes what was written; after a Commit that succeeded it does
+	// nothing.
 	Abort()
 }
 
@@ -44,7 +47,10 @@ type Writer interface {
 type Image struct {
 	Top       v1.Descriptor
 	Manifests []Manifest // of single images, children of Top or Top itself
-	Attached  []Entry    // what belongs to Top and has tags of its own
+	// Attach, unless it is nil, returns what belongs to Top and has tags of its
+	// own. It may read the layout and put blobs: no other writer changes
+	// index.json until Commit has added the entries.
+	Attach func(ctx context.Context) ([]Entry, error)
 }
 
 // Manifest is one platform's image.
@@ -55,6 +61,20 @@ type Manifest struct {
 
 // blobName is the path of a blob in an OCI image layout.
 func blobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
+
+var errNotRegular = errors.New("not a regular file")
+
+// openRegular opens a file that is one: to open a named pipe may take for ever.
+func openRegular(fsys fs.FS, name string) (fs.File, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is %w", name, errNotRegular)
+	}
+	return fsys.Open(name)
+}
 
 // OpenDir opens the directory dir, without following links that lead out.
 func OpenDir(dir string) (fs.FS, io.Closer, error) {
@@ -67,11 +87,14 @@ func OpenDir(dir string) (fs.FS, io.Closer, error) {
 
 // Blob opens a blob of the OCI image layout in fsys.
 func Blob(fsys fs.FS, digest v1.Hash) (io.ReadCloser, error) {
-	f, err := fsys.Open(blobName(digest))
+	f, err := openRegular(fsys, blobName(digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("blob %s: %w", digest, ErrNotFound)
 	}
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // attachment is a tag for what belongs to an image: the referrers tag of the

@@ -43,7 +43,7 @@ func TestWriter(t *testing.T) {
 				w := must(create(dir))(t)
 				put(t, w, []byte("before"))
 				before := tree(t, dir)
-				if _, err := w.Put(t.Context(), failing(100_000)); !errors.Is(err, errBroken) {
+				if _, err := w.Put(t.Context(), failing(100_000), "sha256"); !errors.Is(err, errBroken) {
 					t.Errorf("got %v, want the reader's error", err)
 				}
 				if diff := cmp.Diff(sizes(before), sizes(tree(t, dir))); diff != "" {
@@ -57,7 +57,7 @@ func TestWriter(t *testing.T) {
 				reason := errors.New("enough")
 				ctx, cancel := context.WithCancelCause(t.Context())
 				cancel(reason)
-				if _, err := w.Put(ctx, bytes.NewReader([]byte("x"))); !errors.Is(err, reason) {
+				if _, err := w.Put(ctx, bytes.NewReader([]byte("x")), "sha256"); !errors.Is(err, reason) {
 					t.Errorf("got %v, want the reason of the end", err)
 				}
 			})
@@ -97,9 +97,12 @@ func TestWriterConcurrently(t *testing.T) {
 				wg.Go(func() {
 					for j := range 10 {
 						b := strings.Repeat("x", i*j)
-						desc, err := w.Put(t.Context(), strings.NewReader(b))
-						if err != nil || desc.Size != int64(len(b)) || !w.Has(desc.Digest) {
+						desc, err := w.Put(t.Context(), strings.NewReader(b), "sha256")
+						if err != nil || desc.Size != int64(len(b)) {
 							t.Errorf("%v, %v", desc, err)
+						}
+						if held, err := w.Has(t.Context(), desc); !held || err != nil {
+							t.Errorf("%v is not there: %v", desc, err)
 						}
 					}
 				})
@@ -126,7 +129,7 @@ func TestDirIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := tree(t, filepath.Dir(dir))
-			if _, err := layout.CreateDir(dir); err == nil {
+			if _, err := layout.CreateDir(dir, layout.NewChecks()); err == nil {
 				t.Error("accepted")
 			}
 			if diff := cmp.Diff(before, tree(t, filepath.Dir(dir))); diff != "" {
