@@ -8,7 +8,7 @@ GOFUMPT = mvdan.cc/gofumpt@v0.12.0
 .PHONY: build test test-unprivileged check demo bench peers
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/crane-bake ./cmd/crane-bake
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w" -o bin/crane-bake ./cmd/crane-bake
 
 # Everything: unit tests, command line scripts, and the end-to-end tests
 # against real registries, image tools and a container runtime.

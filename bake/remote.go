@@ -40,8 +40,8 @@ type Remote struct {
 	logger   *slog.Logger
 	ledger   *ledger
 	checks   *layout.Checks // of blobs in image layouts
-	moving   chan struct{} // one token for each blob whose bytes move
-	asking   chan struct{} // one token for each request that moves no blob
+	moving   chan struct{}  // one token for each blob whose bytes move
+	asking   chan struct{}  // one token for each request that moves no blob
 }
 
 // NewRemote returns a Remote that has contacted nothing yet. A nil *Remote

@@ -53,8 +53,10 @@ var largeBakes = map[string]struct {
 	bake func(t testing.TB) bakery
 	want string
 }{
-	"record": {func(t testing.TB) bakery { return bakery{"in.avsc": bigRecord(250_000)} },
-		`error S-01 in.avsc:1:\d+: larger than an engine can be expected to read: 1250012 values`},
+	"record": {
+		func(t testing.TB) bakery { return bakery{"in.avsc": bigRecord(250_000)} },
+		`error S-01 in.avsc:1:\d+: larger than an engine can be expected to read: 1250012 values`,
+	},
 	"record that is read": {func(t testing.TB) bakery { return bakery{"in.avsc": bigRecord(19_000)} }, "none"},
 	"records against each other": {func(t testing.TB) bakery {
 		return bakery{"in.avsc": bigRecord(19_000), "s.avsc": bigRecord(19_000) + " ", "0.json": withRef}

@@ -97,15 +97,18 @@ func TestDiffText(t *testing.T) {
 		{"one digest", bake.Difference{A: image("a"), B: image("a"), Identical: true}, "identical: " + digest("a").String() + "\n"},
 		{"the same platform", bake.Difference{A: image("a"), B: image("b"), Identical: true}, "---  r/i@sha256:a\n+++  r/i@sha256:b\n\nidentical for every platform that was compared\n"},
 		{
-			"platforms", bake.Difference{A: image("a"), B: image("b"), OnlyA: []string{"linux/amd64"}, OnlyB: []string{"linux/arm64"}},
+			"platforms",
+			bake.Difference{A: image("a"), B: image("b"), OnlyA: []string{"linux/amd64"}, OnlyB: []string{"linux/arm64"}},
 			"---  r/i@sha256:a\n+++  r/i@sha256:b\n\nplatforms\n  - linux/amd64\n  + linux/arm64\n",
 		},
 		{
-			"nothing that is baked", bake.Difference{A: image("a"), B: image("b"), Platforms: []bake.PlatformDifference{{Platform: "p"}}},
+			"nothing that is baked",
+			bake.Difference{A: image("a"), B: image("b"), Platforms: []bake.PlatformDifference{{Platform: "p"}}},
 			"---  r/i@sha256:a\n+++  r/i@sha256:b\n\nthe bakes are the same; the images differ in something else\n",
 		},
 		{
-			"grouped", bake.Difference{A: image("a"), B: image("b"), Platforms: []bake.PlatformDifference{
+			"grouped",
+			bake.Difference{A: image("a"), B: image("b"), Platforms: []bake.PlatformDifference{
 				{Platform: "p", Env: env, Base: base("1"), Layers: bake.LayerDifference{OnlyB: []bake.ReportLayer{layer("files", 7, "c")}, NewBytes: 1}},
 				{Platform: "q", Env: env, Base: base("2"), Layers: bake.LayerDifference{OnlyB: []bake.ReportLayer{layer("files", 7, "c")}, NewBytes: 2}},
 				{Platform: "r", Identical: true},
@@ -113,7 +116,8 @@ func TestDiffText(t *testing.T) {
 			"---  r/i@sha256:a\n+++  r/i@sha256:b\n\np, q:\n\nbase\n  - r/engine:1@" + digest("d").String() + "\n  + r/engine:2\n\nenv\n  ~ A  1 → 2\n\nlayers\n  + files  7 B  sha256:cccccccccccc\n\nr:\nidentical\n",
 		},
 		{
-			"layers and schemas", bake.Difference{A: image("a"), B: image("b"), Platforms: []bake.PlatformDifference{{
+			"layers and schemas",
+			bake.Difference{A: image("a"), B: image("b"), Platforms: []bake.PlatformDifference{{
 				Platform: "p",
 				Schemas: []bake.SchemaChange{
 					{Name: "s", Slots: []int{0, 2}, Direction: bake.DirectionInput, Verdict: bake.SchemaCompatible},

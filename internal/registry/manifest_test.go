@@ -84,20 +84,24 @@ func TestManifest(t *testing.T) {
 		{
 			"another kind of manifest in the header", "v1", manifest,
 			map[string]string{"Content-Type": string(types.OCIManifestSchema1)},
-			v1.Descriptor{}, registry.ErrIntegrity,
+			v1.Descriptor{},
+			registry.ErrIntegrity,
 		},
 		{
 			"another kind of manifest in the header, with a parameter", digest.String(), manifest,
 			map[string]string{"Content-Type": string(types.DockerManifestList) + "; charset=utf-8"},
-			v1.Descriptor{}, registry.ErrIntegrity,
+			v1.Descriptor{},
+			registry.ErrIntegrity,
 		},
 		{
-			"octets", "v1", manifest, map[string]string{"Content-Type": "application/octet-stream"},
+			"octets", "v1", manifest,
+			map[string]string{"Content-Type": "application/octet-stream"},
 			v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest},
 			nil,
 		},
 		{
-			"text", "v1", manifest, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
+			"text", "v1", manifest,
+			map[string]string{"Content-Type": "text/plain; charset=utf-8"},
 			v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest},
 			nil,
 		},

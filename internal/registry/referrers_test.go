@@ -116,8 +116,14 @@ func TestReferrersWithoutAPI(t *testing.T) {
 		status int
 		denied bool
 	}{
-		{"404", 404, false}, {"400", 400, false}, {"405", 405, false}, {"406", 406, false}, {"501", 501, false},
-		{"a page", 200, false}, {"403", 403, true}, {"500", 500, true},
+		{"404", 404, false},
+		{"400", 400, false},
+		{"405", 405, false},
+		{"406", 406, false},
+		{"501", 501, false},
+		{"a page", 200, false},
+		{"403", 403, true},
+		{"500", 500, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			repo, asked := answering(t, func(w http.ResponseWriter, r *http.Request) {
