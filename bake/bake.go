@@ -22,7 +22,9 @@
 //	}, nil, bake.Options{})
 //
 // The same inputs give the same digest, on any machine. A failure leaves every
-// destination as it was: a tag moves last, a file is renamed into its place.
+// destination as it was: a tag moves last, a file is renamed into its place. Of
+// several destinations some may have the image when another one fails at the very
+// end: a PartialError names them.
 package bake
 
 import (

@@ -84,7 +84,9 @@ func budget(ctx context.Context, img *Image, a *assembled, remote *Remote, locat
 				seen[key] = true
 				g.Go(func() error {
 					how := Mounted // from the first repository
-					if !follows || remote.ledger.holds(loc.ref.Context(), desc.Digest) {
+					from := img.base.source.repository()
+					own := base && from != nil && loc.registry() && from.Name().Name() == loc.ref.Context().Name()
+					if !follows || own || remote.ledger.holds(loc.ref.Context(), desc.Digest) {
 						how = foresee(ctx, img, remote, loc, &blob{desc: desc, known: true, base: base})
 					}
 					mu.Lock()

@@ -44,6 +44,29 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
+// A PartialError says that an image was published in some places before a
+// failure: their tags have moved.
+type PartialError struct {
+	Published []string // locations
+	Err       error
+}
+
+// Error is that of Err with the locations.
+func (e *PartialError) Error() string {
+	return e.Err.Error() + " (published before that: " + strings.Join(e.Published, ", ") + ")"
+}
+
+// Unwrap returns Err.
+func (e *PartialError) Unwrap() error { return e.Err }
+
+// partly is err, as a PartialError where something was published.
+func partly(published []string, err error) error {
+	if len(published) == 0 {
+		return err
+	}
+	return &PartialError{published, err}
+}
+
 // A CheckError says that a bake breaks the engine contract.
 type CheckError struct {
 	// Findings holds every finding, errors or not, in the order of the check.

@@ -5,7 +5,6 @@ package bake
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -28,6 +27,9 @@ type PromoteOptions struct {
 	// RequireReferrers are types each of which a referrer of the image must
 	// have: as its artifact type, as its config's media type or as a layer's.
 	RequireReferrers []string
+	// Verify, unless it is nil, promotes only what Verify has nothing against;
+	// its Platforms are not used. It reads the bake's layers.
+	Verify *VerifyOptions
 	// NoClobber makes it an error that a tag exists with another digest.
 	NoClobber bool
 	// Progress hears of every blob on its way, from several goroutines; nil is
@@ -58,7 +60,8 @@ type PromoteReport struct {
 // last the tags; a failure leaves every tag as it was. A nil remote is
 // anonymous.
 //
-// The error is ErrRefused where a condition of opts does not hold, ErrConflict
+// The error is ErrRefused where a condition of opts does not hold, that of Verify
+// where the image was to be verified, ErrConflict
 // where a tag may not move, ErrNotFound where the image or a part of it is not
 // there, and ErrIntegrity where a part is not what it is said to be.
 func Promote(ctx context.Context, src string, remote *Remote, opts PromoteOptions, dst ...string) (*PromoteReport, error) {
@@ -75,6 +78,11 @@ func Promote(ctx context.Context, src string, remote *Remote, opts PromoteOption
 	defer f.source.Close()
 	if err := f.gate(opts.RequireReferrers); err != nil {
 		return nil, &sideError{"source " + from.String(), err}
+	}
+	if opts.Verify != nil {
+		if err := f.verify(ctx, from, remote, opts); err != nil {
+			return nil, err
+		}
 	}
 	r := f.report(from, to)
 	if to, err = f.elsewhere(from, to); err != nil {
@@ -191,9 +199,7 @@ func (f *freight) send(ctx context.Context, remote *Remote, opts PromoteOptions,
 		published = append(published, exposed...)
 		if err != nil {
 			err = destinationError(p.targets[i], err)
-			if len(published) > 0 {
-				err = fmt.Errorf("%w (published before that: %v)", err, published)
-			}
+			err = partly(published, err)
 			return p.transfer, err
 		}
 	}

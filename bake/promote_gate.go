@@ -4,6 +4,7 @@
 package bake
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,6 +30,28 @@ func (f *freight) gate(required []string) error {
 			there = "it has " + strings.Join(has, ", ")
 		}
 		return fmt.Errorf("%w: %s has no referrer of type %s; %s", ErrRefused, f.top.desc.Digest, want, there)
+	}
+	return nil
+}
+
+// verify is Verify of the image that is to be promoted, whatever its tag names
+// by now.
+func (f *freight) verify(ctx context.Context, from Location, remote *Remote, opts PromoteOptions) error {
+	choice := *opts.Verify
+	choice.Platforms = nil
+	if opts.Platform != "" {
+		choice.Platforms = []string{opts.Platform}
+	}
+	ref := from.String()
+	if from.registry() && opts.Platform == "" {
+		ref = from.withDigest(f.top.desc.Digest.String())
+	}
+	found, err := Verify(ctx, ref, remote, choice)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(found.Platforms, func(p VerifiedPlatform) bool { return p.Digest == f.top.desc.Digest }) && found.Digest != f.top.desc.Digest {
+		return fmt.Errorf("%w: %s has moved to %s meanwhile", ErrConflict, from, found.Digest)
 	}
 	return nil
 }

@@ -190,10 +190,7 @@ func (p *publisher) manifests(ctx context.Context, a *assembled) error {
 		names, err := t.publish(ctx, a)
 		published = append(published, names...)
 		if err != nil {
-			if len(published) > 0 {
-				return fmt.Errorf("%w (published before that: %v)", err, published)
-			}
-			return err
+			return partly(published, err)
 		}
 	}
 	p.done = true

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/bake"
@@ -128,9 +127,6 @@ func printError(w io.Writer, err error) {
 	printLine(w, strings.ReplaceAll(strings.TrimSpace(text), "\n", "; "), hint(err))
 }
 
-// before is how the library ends an error where some tags have moved.
-var before = regexp.MustCompile(`\((published before that: .*)\)`)
-
 // interrupted says of an interrupt which bake it was, and what has happened.
 func interrupted(err error) string {
 	text := "interrupted"
@@ -138,8 +134,9 @@ func interrupted(err error) string {
 	if errors.As(err, &one) {
 		text = one.name + ": " + text
 	}
-	if m := before.FindStringSubmatch(err.Error()); m != nil {
-		text += "; " + m[1]
+	var some *bake.PartialError
+	if errors.As(err, &some) {
+		text += "; published before that: " + strings.Join(some.Published, ", ")
 	}
 	return text
 }

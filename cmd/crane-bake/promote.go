@@ -44,12 +44,18 @@ type promote struct {
 	platform, referrers string
 	require             []string
 	noClobber           bool
+
+	verify, strict bool
+	allow          []string
 }
 
 func (p *promote) register(fs *pflag.FlagSet) {
 	fs.StringVar(&p.platform, "platform", "", "`OS/ARCH[/VARIANT]` of an index: promote its image, under the image's own digest")
 	fs.StringVar(&p.referrers, "referrers", "all", "`all|none` of what refers to the image")
 	fs.StringArrayVar(&p.require, "require-referrer", nil, "`TYPE` that a referrer of the image must have, else it is refused; repeatable")
+	fs.BoolVar(&p.verify, "verify", false, "verify the image first, as the command verify does")
+	fs.BoolVar(&p.strict, "strict", false, "with --verify: refuse warnings too")
+	fs.StringSliceVar(&p.allow, "allow", nil, "`RULE[,RULE]` with --verify: turn findings of these rules into notes; repeatable")
 	fs.BoolVar(&p.noClobber, "no-clobber", false, "refuse to move a tag that exists")
 	p.report.register(fs)
 	p.remote.register(fs)
@@ -63,6 +69,8 @@ func (p *promote) run(ctx context.Context, env *environment, args []string) erro
 		return errUsage("--referrers %q: want all or none", p.referrers)
 	case p.referrers == "none" && len(p.require) > 0:
 		return errUsage("promote: --require-referrer is about what --referrers none leaves behind")
+	case !p.verify && (p.strict || len(p.allow) > 0):
+		return errUsage("promote: --strict and --allow are about --verify")
 	}
 	if err := p.report.check(); err != nil {
 		return err
@@ -79,8 +87,13 @@ func (p *promote) run(ctx context.Context, env *environment, args []string) erro
 	if err != nil {
 		return err
 	}
+	var verify *bake.VerifyOptions
+	if p.verify {
+		verify = &bake.VerifyOptions{Strict: p.strict, Allow: p.allow}
+	}
 	start := time.Now()
 	report, err := bake.Promote(ctx, args[0], remote, bake.PromoteOptions{
+		Verify:           verify,
 		Platform:         p.platform,
 		NoReferrers:      p.referrers == "none",
 		RequireReferrers: p.require,
@@ -88,6 +101,14 @@ func (p *promote) run(ctx context.Context, env *environment, args []string) erro
 		Progress:         show.event,
 	}, args[1:]...)
 	show.stop()
+	var check *bake.CheckError
+	if errors.As(err, &check) && !p.remote.quiet {
+		var findings []finding
+		for _, f := range check.Findings {
+			findings = append(findings, finding{Finding: f})
+		}
+		printFindings(env.stderr, nil, findings, p.remote.verbose)
+	}
 	if err != nil {
 		return err
 	}
