@@ -5,10 +5,11 @@ package bake
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // The transports of containers-transports(5) that a Location may have.
@@ -57,17 +58,17 @@ func parseRegistry(s string, insecure bool) (Location, error) {
 		opts = append(opts, name.Insecure)
 	}
 	ref, err := name.ParseReference(s, opts...)
-	if err != nil || !validRepository.MatchString(ref.Context().RepositoryStr()) || strings.HasSuffix(ref.Context().RegistryStr(), ":") {
+	if err != nil || !validRepository().MatchString(ref.Context().RepositoryStr()) || strings.HasSuffix(ref.Context().RegistryStr(), ":") {
 		return Location{}, usagef("image %q: want REGISTRY/REPOSITORY[:TAG][@DIGEST], a repository in lower-case letters, digits and . _ - /", s)
 	}
-	if tag, ok := ref.(name.Tag); ok && !validTag.MatchString(tag.TagStr()) {
+	if tag, ok := ref.(name.Tag); ok && !validTag().MatchString(tag.TagStr()) {
 		return Location{}, usagef("image %q: a tag has up to 128 letters, digits, _ . and -, and starts with none of the last two", s)
 	}
 	loc := Location{transport: transportRegistry, ref: ref}
 	if tagged, _, ok := strings.Cut(s, "@"); ok {
 		// The digest decides what is read; the tag is for people.
 		if _, tag, ok := strings.Cut(path.Base(tagged), ":"); ok {
-			if !validTag.MatchString(tag) {
+			if !validTag().MatchString(tag) {
 				return Location{}, usagef("image %q: %q is no tag", s, tag)
 			}
 			loc.refTag = tag
@@ -80,8 +81,8 @@ func parseRegistry(s string, insecure bool) (Location, error) {
 // go-containerregistry's are laxer, and a registry would refuse the tag after
 // everything else was sent. "dir:/path" is one of its references.
 var (
-	validTag        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
-	validRepository = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$`)
+	validTag        = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	validRepository = lazyregexp.New(`^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$`)
 )
 
 func parseFile(transport, s string) (Location, error) {

@@ -7,13 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // recordFits reads the record and proves that it fits the image: the seam above
@@ -148,7 +148,7 @@ func (p *verifiedImage) ownLayer(i int) bool {
 	return i < len(p.layerHistory) && strings.HasPrefix(p.layerHistory[i], ownHistory)
 }
 
-var andMore = regexp.MustCompile(`^and \d+ more$`)
+var andMore = lazyregexp.New(`^and \d+ more$`)
 
 // namesAssets reports whether a history is that of a layer of the class with
 // files at paths, of which the longest come first: they may have spaces.
@@ -156,7 +156,7 @@ func namesAssets(by, class string, paths []string) bool {
 	rest, ok := strings.CutPrefix(by, createdBy(class, nil))
 	for named := 1; ok && rest != ""; named++ {
 		if named > namedInHistory {
-			return andMore.MatchString(rest)
+			return andMore().MatchString(rest)
 		}
 		ok = false
 		for _, path := range paths {

@@ -5,11 +5,12 @@ package bake
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // page is a YAML mapping that is being written.
@@ -117,11 +118,11 @@ func (p *page) settings(s Settings) {
 func yamlValue(s string) string { return yamlText(strings.ReplaceAll(s, "$", "$$")) }
 
 // plainText is what YAML takes for text as it is, within blocks.
-var plainText = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9_./@+=,;-]*(:[A-Za-z0-9_./@+=,;-]+)*$`)
+var plainText = lazyregexp.New(`^[A-Za-z0-9/][A-Za-z0-9_./@+=,;-]*(:[A-Za-z0-9_./@+=,;-]+)*$`)
 
 // yamlText is s as a YAML scalar on one line (YAML 1.2, section 5.7).
 func yamlText(s string) string {
-	if plainText.MatchString(s) && !strings.EqualFold(s, "null") {
+	if plainText().MatchString(s) && !strings.EqualFold(s, "null") {
 		return s
 	}
 	var b strings.Builder

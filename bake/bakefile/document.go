@@ -8,13 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // readDocument parses data, which must be exactly one YAML document. It
@@ -87,14 +88,14 @@ func printable(r rune) bool {
 	return r != 0xfeff && r != 0xfffe && r != 0xffff
 }
 
-var syntaxLine = regexp.MustCompile(`^line ([0-9]+): `)
+var syntaxLine = lazyregexp.New(`^line ([0-9]+): `)
 
 // addSyntaxError adds what the parser says, in the words of the parser.
 func addSyntaxError(err error, data []byte, ps *problems) {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	lines := slices.Collect(bytes.Lines(data))
 	var line int
-	if m := syntaxLine.FindStringSubmatch(message); m != nil {
+	if m := syntaxLine().FindStringSubmatch(message); m != nil {
 		line, _ = strconv.Atoi(m[1]) // only digits
 		message = message[len(m[0]):]
 		if countsFromZero(message) {

@@ -5,10 +5,10 @@ package bakefile
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 	"github.com/crane-bake/crane-bake/internal/spelling"
 )
 
@@ -66,7 +66,7 @@ func decodeFile(root *node, ps *problems) file {
 	return f
 }
 
-var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+var validName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // decodeNamed reads the mapping of names to sections in e.
 func decodeNamed(e entry, what string, ps *problems) []named {
@@ -78,7 +78,7 @@ func decodeNamed(e entry, what string, ps *problems) []named {
 	}
 	var all []named
 	for _, c := range e.value.entries {
-		if !validName.MatchString(c.key) {
+		if !validName().MatchString(c.key) {
 			ps.add(c.pos, fmt.Sprintf("%s name %s: want letters, digits, \".\", \"_\" and \"-\", the first a letter or digit", what, clip(c.key)), "")
 		}
 		s := decodeSection(c.value, fmt.Sprintf("%s %q", what, c.key), nil, ps)

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // A finding is one of a bake, which has a name in a fleet.
@@ -110,7 +110,7 @@ const longestLine = 160
 
 // secretive matches a line that may hold a secret: by the name of what it sets,
 // or in an address, USER:PASSWORD@HOST.
-var secretive = regexp.MustCompile(`(?i)secret|passw|pwd|token|credential|access_?key|api_?key|saml|\S@`)
+var secretive = lazyregexp.New(`(?i)secret|passw|pwd|token|credential|access_?key|api_?key|saml|\S@`)
 
 // sourceLine is the line of the file that a finding is about. A line that may
 // hold a secret is not shown, whatever the finding: a descriptor is often one
@@ -130,8 +130,8 @@ func sourceLine(fsys fs.FS, f finding) (string, bool) {
 		line := strings.TrimRight(lines.Text(), "\r")
 		blank := strings.TrimSpace(line) == ""
 		if n == f.Line {
-			named := strings.HasSuffix(strings.TrimSpace(before), ":") && secretive.MatchString(before)
-			if blank || len(line) > longestLine || !utf8.ValidString(line) || named || secretive.MatchString(line) {
+			named := strings.HasSuffix(strings.TrimSpace(before), ":") && secretive().MatchString(before)
+			if blank || len(line) > longestLine || !utf8.ValidString(line) || named || secretive().MatchString(line) {
 				return "", false
 			}
 			return printable(line), true

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf16"
 
 	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // dockerfileText is a Dockerfile that would make the image, but for times and
@@ -82,13 +82,13 @@ func (b *bakeOf) copyLines() []string {
 }
 
 // plainWord matches a word that means itself in an instruction.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/][A-Za-z0-9._/:@,+=-]*$`)
+var plainWord = lazyregexp.New(`^[A-Za-z0-9._/][A-Za-z0-9._/:@,+=-]*$`)
 
 // instruction is NAME SOURCE... DEST, as a JSON array where a word is not plain.
 func instruction(name string, words ...string) string {
 	plain := true
 	for i, w := range words {
-		if plainWord.MatchString(w) {
+		if plainWord().MatchString(w) {
 			continue
 		}
 		plain = false
@@ -143,10 +143,10 @@ func pairLine(line func(string, ...any), name, key, value string) {
 	case printable(key+value) != key+value:
 		line("# %s %s has a line break or the like, which a Dockerfile cannot say: %s", name, printable(key), printable(value))
 		return
-	case !plainWord.MatchString(value):
+	case !plainWord().MatchString(value):
 		value = `"` + escapeQuoted(value) + `"`
 	}
-	if !plainWord.MatchString(key) || strings.Contains(key, "=") {
+	if !plainWord().MatchString(key) || strings.Contains(key, "=") {
 		key = `"` + escapeQuoted(key) + `"`
 	}
 	line("%s %s=%s", name, key, value)
@@ -179,7 +179,7 @@ func settingLines(key string, raw json.RawMessage) []string {
 		"Entrypoint": "ENTRYPOINT", "Cmd": "CMD", "Volumes": "VOLUME", "ExposedPorts": "EXPOSE",
 	}[key]
 	switch {
-	case name == "EXPOSE" && isList && !slices.ContainsFunc(list, func(port string) bool { return !plainWord.MatchString(port) }):
+	case name == "EXPOSE" && isList && !slices.ContainsFunc(list, func(port string) bool { return !plainWord().MatchString(port) }):
 		return []string{name + " " + strings.Join(list, " ")}
 	case (name == "ENTRYPOINT" || name == "CMD" || name == "VOLUME") && isList:
 		if list == nil {

@@ -10,7 +10,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // writable makes sure that replaceFile will be able to write a file, as far as
@@ -71,11 +72,11 @@ func replaceFile(name string, content []byte) error {
 // nothing regular, or whatever a stream of this process goes to.
 func inPlace(name string) bool {
 	info, err := os.Stat(name)
-	return err == nil && (!info.Mode().IsRegular() || streams.MatchString(filepath.ToSlash(filepath.Clean(name))))
+	return err == nil && (!info.Mode().IsRegular() || streams().MatchString(filepath.ToSlash(filepath.Clean(name))))
 }
 
 // streams matches the names that systems give a process's own streams.
-var streams = regexp.MustCompile(`^/dev/(stdout|stderr|fd/\d+)$|^/proc/[^/]+/fd/\d+$`)
+var streams = lazyregexp.New(`^/dev/(stdout|stderr|fd/\d+)$|^/proc/[^/]+/fd/\d+$`)
 
 // maxLinks is how many symbolic links in a row systems follow.
 const maxLinks = 40

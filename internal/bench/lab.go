@@ -48,7 +48,7 @@ func newLab(ctx context.Context, s settings) (_ *lab, err error) {
 func (l *lab) build(ctx context.Context) error {
 	bin := filepath.Join(l.dir, "bin")
 	l.crane, l.own = filepath.Join(bin, "crane"), filepath.Join(bin, "crane-bake")
-	commands := [][]string{{"install", craneModule}, {"build", "-trimpath", "-o", l.own, "./cmd/crane-bake"}}
+	commands := [][]string{{"install", craneModule}, {"build", "-trimpath", "-ldflags=-s -w", "-o", l.own, "./cmd/crane-bake"}}
 	if l.bin != "" {
 		l.own = l.bin
 		commands = commands[:1]

@@ -18,10 +18,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // ErrNotFound is wrapped where a file, an image or a blob is not there.
@@ -99,7 +100,7 @@ func Blob(fsys fs.FS, digest v1.Hash) (io.ReadCloser, error) {
 
 // attachment is a tag for what belongs to an image: the referrers tag of the
 // distribution spec, and those of signatures and the like made from it.
-var attachment = regexp.MustCompile(`^sha256-[0-9a-f]{64}(\.[a-z]+)?$`)
+var attachment = lazyregexp.New(`^sha256-[0-9a-f]{64}(\.[a-z]+)?$`)
 
 // Find returns the descriptor that tag names in the index.json of the OCI
 // image layout in fsys. An empty tag is right where there is only one image,
@@ -115,7 +116,7 @@ func Find(fsys fs.FS, tag string) (v1.Descriptor, error) {
 		if tag != "" && (e.Tag == tag || e.Digest.String() == tag) {
 			return e.Descriptor, nil
 		}
-		if !attachment.MatchString(e.Tag) {
+		if !attachment().MatchString(e.Tag) {
 			images = append(images, e)
 			tags = append(tags, fmt.Sprintf("%q", e.Tag))
 		}

@@ -4,9 +4,10 @@
 package regserver
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // An endpoint is a row of the spec's "Endpoints" table without its method.
@@ -77,13 +78,13 @@ func parseTarget(path string) (target, bool) {
 
 // The grammars of the spec's "Pulling manifests".
 var (
-	nameGrammar = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
-	tagGrammar  = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+	nameGrammar = lazyregexp.New(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+	tagGrammar  = lazyregexp.New(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 )
 
 // maxName is the length that distribution and most clients accept.
 const maxName = 255
 
-func validName(s string) bool { return len(s) <= maxName && nameGrammar.MatchString(s) }
+func validName(s string) bool { return len(s) <= maxName && nameGrammar().MatchString(s) }
 
-func validTag(s string) bool { return tagGrammar.MatchString(s) }
+func validTag(s string) bool { return tagGrammar().MatchString(s) }

@@ -9,8 +9,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // startUpload answers POST: a mount, a blob in a single request, or a session.
@@ -172,7 +173,7 @@ func (s *Server) finish(u *session, d digest) error {
 }
 
 // rangeGrammar is the spec's, which is not that of RFC 9110.
-var rangeGrammar = regexp.MustCompile(`^([0-9]+)-([0-9]+)$`)
+var rangeGrammar = lazyregexp.New(`^([0-9]+)-([0-9]+)$`)
 
 // addChunk appends the request's body, which is all of its Content-Range where
 // it has one.
@@ -181,7 +182,7 @@ func addChunk(u *session, r *http.Request) (int64, error) {
 	if header == "" {
 		return u.add(r.Body)
 	}
-	m := rangeGrammar.FindStringSubmatch(header)
+	m := rangeGrammar().FindStringSubmatch(header)
 	if m == nil {
 		return 0, refusal(http.StatusRequestedRangeNotSatisfiable, codeBlobUploadInvalid, "Content-Range is not START-END")
 	}

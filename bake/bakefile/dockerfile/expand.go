@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // lookup gives a variable's value. An error is about one that should have a
@@ -96,8 +97,8 @@ func (g *getter) Keys() []string { return nil }
 // patterned and substituted find what begins ${NAME#PATTERN}, with %, / and //
 // likewise, and of these what may be longer than its parts.
 var (
-	patterned   = regexp.MustCompile(`\$\{(?:[\pL\p{Nd}_]*|[@*#?$!-])[#%/]`)
-	substituted = regexp.MustCompile(`\$\{(?:[\pL\p{Nd}_]*|[@*#?$!-])/`)
+	patterned   = lazyregexp.New(`\$\{(?:[\pL\p{Nd}_]*|[@*#?$!-])[#%/]`)
+	substituted = lazyregexp.New(`\$\{(?:[\pL\p{Nd}_]*|[@*#?$!-])/`)
 )
 
 // patternLimit is how many bytes of values a word may take in. Patterns cost
@@ -105,13 +106,13 @@ var (
 // multiply the length of what it puts in by that of its value.
 func patternLimit(word string) int {
 	const most = 1024
-	if !patterned.MatchString(word) {
+	if !patterned().MatchString(word) {
 		return maxText
 	}
 	if len(word) > most {
 		return -1
 	}
-	n := len(substituted.FindAllStringIndex(word, -1))
+	n := len(substituted().FindAllStringIndex(word, -1))
 	if n == 0 {
 		return most
 	}

@@ -8,11 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // maxSyntaxErrors bounds how often a file is read: the parser stops at its
@@ -21,8 +22,8 @@ const maxSyntaxErrors = 20
 
 // What can be within what is like it.
 var (
-	trigger = regexp.MustCompile(`(?i)onbuild`)
-	operand = regexp.MustCompile(`\$\{(?:[\pL\p{Nd}_]*|[@*#?$!-])[^}\pL\p{Nd}_]`)
+	trigger = lazyregexp.New(`(?i)onbuild`)
+	operand = lazyregexp.New(`\$\{(?:[\pL\p{Nd}_]*|[@*#?$!-])[^}\pL\p{Nd}_]`)
 )
 
 // readSyntax parses data. It returns nil where nothing can be said about single
@@ -68,9 +69,9 @@ func checkText(data []byte, ps *problems) bool {
 		ps.add(line(bytes.IndexByte(data, 0)), "the file is not text: it has a NUL byte", "")
 	case !utf8.Valid(data):
 		ps.add(line(invalid(data)), "the file is not UTF-8 text", "")
-	case len(operand.FindAllIndex(data, maxOperands+1)) > maxOperands:
+	case len(operand().FindAllIndex(data, maxOperands+1)) > maxOperands:
 		ps.add(0, fmt.Sprintf("the file has more than %d of ${NAME:-...} and the like", maxOperands), "")
-	case len(trigger.FindAllIndex(data, maxTriggers+1)) > maxTriggers:
+	case len(trigger().FindAllIndex(data, maxTriggers+1)) > maxTriggers:
 		ps.add(0, fmt.Sprintf("the file has more than %d ONBUILD", maxTriggers), "")
 	}
 	n := 0

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // A transfer is a COPY or an ADD.
@@ -33,11 +33,11 @@ func newTransfer(c any) transfer {
 }
 
 var (
-	url     = regexp.MustCompile(`(?i)^(https?|git|ssh|oci|docker-image)://`)
-	scpLike = regexp.MustCompile(`^[\w-]+@[\w.-]+:`) // a Git repository behind SSH
+	url     = lazyregexp.New(`(?i)^(https?|git|ssh|oci|docker-image)://`)
+	scpLike = lazyregexp.New(`^[\w-]+@[\w.-]+:`) // a Git repository behind SSH
 )
 
-func isURL(source string) bool { return url.MatchString(source) || scpLike.MatchString(source) }
+func isURL(source string) bool { return url().MatchString(source) || scpLike().MatchString(source) }
 
 // checkSource refuses what is no file of the context.
 func (t transfer) checkSource(source string) error {

@@ -9,13 +9,13 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // Bounds on what is looked at: a directory for one bake is small, and one that
@@ -171,13 +171,13 @@ func unspeakable(name string) bool {
 		strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-var privateName = regexp.MustCompile(`(?i)(^id_(rsa|dsa|ecdsa|ed25519)|secret|credential|passw(or)?d|^kubeconfig)|\.(pem|key|p12|pfx|jks|keytab|kdbx|env|netrc)$`)
+var privateName = lazyregexp.New(`(?i)(^id_(rsa|dsa|ecdsa|ed25519)|secret|credential|passw(or)?d|^kubeconfig)|\.(pem|key|p12|pfx|jks|keytab|kdbx|env|netrc)$`)
 
 // private tells whether a file is likely to hold secrets. It is not even
 // mentioned: a suggestion would be taken.
-func private(name string) bool { return privateName.MatchString(name) }
+func private(name string) bool { return privateName().MatchString(name) }
 
-var housekeepingName = regexp.MustCompile(`(?i)^(readme|licen[sc]e|notice|changelog|makefile|(docker|container|jenkins)file)(\..*)?$|\.dockerfile$|^(bake|(docker-)?compose)\.ya?ml$|~$|\.(swp|bak|pyc)$`)
+var housekeepingName = lazyregexp.New(`(?i)^(readme|licen[sc]e|notice|changelog|makefile|(docker|container|jenkins)file)(\..*)?$|\.dockerfile$|^(bake|(docker-)?compose)\.ya?ml$|~$|\.(swp|bak|pyc)$`)
 
 // housekeeping are files about the bake, not for it.
-func housekeeping(name string) bool { return housekeepingName.MatchString(name) }
+func housekeeping(name string) bool { return housekeepingName().MatchString(name) }

@@ -5,9 +5,10 @@ package draft
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // A page is the text of a bake file in the making.
@@ -30,14 +31,14 @@ func (p *page) ask(comment, key, question string) {
 }
 
 // plainScalar is what needs no quotes in YAML, whatever stands around it.
-var plainScalar = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]*$`)
+var plainScalar = lazyregexp.New(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]*$`)
 
 // key is s as a key in YAML; values also escape what would expand.
 func key(s string) string {
 	switch strings.ToLower(s) {
 	case "null", "": // the only words that bake files do not read as text
 	default:
-		if plainScalar.MatchString(s) {
+		if plainScalar().MatchString(s) {
 			return s
 		}
 	}

@@ -61,7 +61,7 @@ func (c *choices) renderSchemas(p *page) {
 	for _, w := range c.schemas {
 		what := fmt.Sprintf("%s (%s)", slotList(w.slots), w.from)
 		switch {
-		case !validName.MatchString(w.name):
+		case !validName().MatchString(w.name):
 			p.ask(comment, strconv.Quote(w.name), fmt.Sprintf("what is the schema of %s? no variable can carry this name: change it there", what))
 		case w.chosen != nil:
 			p.line("  %s: %s  # %s: %s", key(w.name), value(w.chosen.name), what, w.why)

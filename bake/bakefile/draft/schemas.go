@@ -6,9 +6,10 @@ package draft
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // namedByModel are the schema names of the model's annotations, by slot.
@@ -50,13 +51,13 @@ func (c *choices) namedByStreams() []*want {
 }
 
 // validName is the names that SCHEMAS can carry.
-var validName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+var validName = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
 // matchSchemas finds the files of schema names.
 func (c *choices) matchSchemas(wants []*want) []*want {
 	m := &matcher{wants: wants}
 	for _, w := range wants {
-		if validName.MatchString(w.name) {
+		if validName().MatchString(w.name) {
 			w.set = slices.DeleteFunc(slices.Clone(c.findings.schemas), c.used)
 		}
 	}

@@ -9,10 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
 // mark says that the text from offset on was written for that place of the
@@ -54,11 +55,11 @@ func ParseYAML(src []byte, limit int) (*Doc, error) {
 	return doc, nil
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+var yamlLine = lazyregexp.New(`^yaml: (?:line (\d+): )?(.*)`)
 
 // yamlError takes the line out of the decoder's message.
 func yamlError(err error) *SyntaxError {
-	m := yamlLine.FindStringSubmatch(err.Error())
+	m := yamlLine().FindStringSubmatch(err.Error())
 	if m == nil {
 		return &SyntaxError{1, 1, "is not YAML"}
 	}
