@@ -38,6 +38,7 @@ type upload struct {
 	first   bool // no attempt was made yet
 
 	broken  bool    // the session at was open when an attempt failed
+	refused bool    // the session at was open when it took nothing, for lack of a token
 	at      url.URL // of the session
 	offset  int64   // bytes that the registry had when it was asked last
 	moved   bool    // offset has grown since gotOn was asked
@@ -59,13 +60,13 @@ func (u *upload) attempt(ctx context.Context) error {
 		}
 	}
 	desc, known := u.content.Descriptor()
-	if !u.broken {
+	if !u.broken && !u.refused {
 		done, err := u.open(ctx, desc, known)
 		if done || err != nil {
 			return err
 		}
 	}
-	u.broken = false
+	u.broken, u.refused = false, false
 	body, err := u.rest(ctx)
 	if err != nil {
 		u.repo.keep(u.at)
@@ -84,6 +85,10 @@ func (u *upload) after(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, errBodySpent):
+		// There is a new token now, and it may be good for one request only.
+		u.refused, u.resumed = true, true
+		return err
 	case hasCode(err, transport.BlobUploadUnknownErrorCode):
 		// A new session may succeed: the registry has several replicas, or was
 		// restarted.
