@@ -5,11 +5,14 @@ package bake
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/crane-bake/crane-bake/internal/layer"
 	"github.com/crane-bake/crane-bake/internal/layout"
 	"github.com/crane-bake/crane-bake/internal/registry"
 )
@@ -30,7 +33,34 @@ func newFileTarget(loc Location, checks *layout.Checks) (*fileTarget, error) {
 	default:
 		t.writer, err = layout.CreateArchive(loc.path, loc.transport == transportDockerArchive)
 	}
+	if errors.Is(err, layout.ErrNotRegular) && loc.transport != transportOCI {
+		err = usagef("%v; an archive is a file", err)
+	}
 	return t, err
+}
+
+// isInput reports whether l is a file that is baked: an archive there would
+// replace it.
+func (l Location) isInput(layers []*bakedLayer) (source string, yes bool) {
+	if l.transport == transportOCI {
+		return "", false
+	}
+	info, err := os.Stat(l.path)
+	if err != nil {
+		return "", false
+	}
+	there := layer.IdentityOf(info)
+	same := func(source layer.Identity) bool {
+		return source != layer.Identity{} && source.Device == there.Device && source.Inode == there.Inode
+	}
+	for _, bl := range layers {
+		for _, it := range bl.items {
+			if same(it.archive) || slices.ContainsFunc(it.entries, func(e layer.Entry) bool { return same(e.Source) }) {
+				return it.Source, true
+			}
+		}
+	}
+	return "", false
 }
 
 func (t *fileTarget) add(loc Location) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/crane-bake/crane-bake/internal/digestcache"
 	"github.com/crane-bake/crane-bake/internal/layer"
 	"github.com/crane-bake/crane-bake/internal/layout"
@@ -248,5 +250,17 @@ func (l Location) names(ctx context.Context, remote *Remote, a *assembled) bool 
 	}
 	defer closer.Close() // was opened for reading only
 	desc, err := layout.Find(fsys, l.tag)
-	return err == nil && desc.Digest == a.desc.Digest
+	return err == nil && desc.Digest == a.desc.Digest && l.holdsAll(ctx, remote.checks, a)
+}
+
+// holdsAll reports whether the image layout l has every blob of a, undamaged.
+func (l Location) holdsAll(ctx context.Context, checks *layout.Checks, a *assembled) bool {
+	parts := []v1.Descriptor{a.desc}
+	for _, img := range a.images {
+		parts = append(parts, img.desc, img.manifest.Config)
+		parts = append(parts, img.manifest.Layers...)
+	}
+	return !slices.ContainsFunc(parts, func(desc v1.Descriptor) bool {
+		return desc.MediaType.IsDistributable() && !l.holds(ctx, checks, desc)
+	})
 }

@@ -30,7 +30,8 @@ func (l Location) current() (v1.Hash, error) {
 		return v1.Hash{}, err
 	}
 	for _, e := range entries {
-		if e.YieldsTo(l.tag) {
+		// An archive is written anew, whoever published what is in it.
+		if e.YieldsTo(l.tag) || l.transport != transportOCI && e.Tag == l.tag {
 			return e.Digest, done()
 		}
 	}

@@ -6,6 +6,7 @@ package bake
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,8 +79,12 @@ func (s layoutSource) manifest(ctx context.Context, ref string) (v1.Descriptor, 
 	if len(raw) > registry.MaxManifest {
 		return desc, nil, fmt.Errorf("manifest %s is larger than %d bytes", desc.Digest, registry.MaxManifest)
 	}
-	got, size, err := v1.SHA256(bytes.NewReader(raw))
-	if err == nil && got != desc.Digest {
+	h, err := v1.Hasher(desc.Digest.Algorithm)
+	if err != nil {
+		return desc, nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)
+	}
+	h.Write(raw)
+	if got := hex.EncodeToString(h.Sum(nil)); got != desc.Digest.Hex {
 		err = fmt.Errorf("manifest %s: %w: got %s", desc.Digest, ErrIntegrity, got)
 	}
 	var stated struct {
@@ -87,7 +92,7 @@ func (s layoutSource) manifest(ctx context.Context, ref string) (v1.Descriptor, 
 	}
 	_ = json.Unmarshal(raw, &stated) // what is wrong with it is said by its reader
 	entry := desc
-	desc.Size = size
+	desc.Size = int64(len(raw))
 	if stated.MediaType != "" {
 		desc.MediaType = stated.MediaType
 	}

@@ -99,10 +99,14 @@ func newTargets(remote *Remote, locations []string) ([]target, error) {
 	return targets, nil
 }
 
-// fits refuses a location that cannot hold img, before anything is written.
+// fits refuses a location that cannot hold img, or is a part of it, before
+// anything is written there.
 func (l Location) fits(img *Image) error {
 	if n := len(img.base.images); n > 1 && l.transport == transportDockerArchive {
 		return usagef("destination %s: a docker-archive holds one platform, and the bake has %d; choose one with --platform", l, n)
+	}
+	if source, yes := l.isInput(img.changes.bakedLayers()); yes {
+		return usagef("destination %s is a file that is baked: %s", l, source)
 	}
 	return nil
 }

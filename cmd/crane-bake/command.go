@@ -65,8 +65,11 @@ func commands() []*command {
 		promoteCommand(),
 		rebaseCommand(),
 		rebindCommand(),
+		loginCommand(),
+		logoutCommand(),
 		registryCommand(),
 		demoCommand(),
+		completionCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

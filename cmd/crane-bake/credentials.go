@@ -12,14 +12,18 @@ import (
 	"github.com/crane-bake/crane-bake/internal/credentials"
 )
 
-// keychain finds credentials in --authfile alone, or else where Docker and
-// Podman keep them.
-func (f *remoteFlags) keychain(env *environment) (*credentials.Keychain, error) {
+// places are where credentials may be: in --authfile alone, or else where Docker
+// and Podman keep them.
+func (f *remoteFlags) places(env *environment) credentials.Places {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		home = "" // a container may have none
 	}
-	keychain, err := credentials.New(credentials.Places{AuthFile: f.authFile, LookupEnv: env.lookup, Home: home})
+	return credentials.Places{AuthFile: f.authFile, LookupEnv: env.lookup, Home: home}
+}
+
+func (f *remoteFlags) keychain(env *environment) (*credentials.Keychain, error) {
+	keychain, err := credentials.New(f.places(env))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading --authfile: %w", fileError(f.authFile, err))
 	}

@@ -40,11 +40,14 @@ func exitCode(ctx context.Context, err error) int {
 	var check *bake.CheckError
 	var file *bakefile.Error
 	var auth *credentials.FileError
+	var certDir *certDirError
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.Is(err, bake.ErrUsage):
 		return exitUsage
+	case errors.As(err, &certDir): // which nobody could connect with
+		return exitFailed
 	case errors.As(err, &file) && !errors.Is(err, fs.ErrNotExist): // a Dockerfile's source may be missing
 		return exitUsage
 	case errors.As(err, &check), errors.Is(err, bake.ErrRefused), errors.Is(err, errDifferent):
@@ -159,6 +162,7 @@ func hint(err error) string {
 	text := err.Error()
 	var answer *registry.Error
 	var auth *credentials.FileError
+	var certDir *certDirError
 	switch {
 	case errors.As(err, &auth):
 		return "repair the file, or name another one with --authfile"
@@ -166,6 +170,12 @@ func hint(err error) string {
 		return "the registry speaks plain HTTP: add --insecure if that is meant"
 	case strings.Contains(text, "certificate signed by unknown authority"):
 		return "name the registry's certificate authority with --ca-file"
+	case strings.Contains(text, "certificate has expired or is not yet valid"):
+		return "the registry's certificate has run out, or this machine's clock is wrong"
+	case strings.Contains(text, "tls: certificate required"):
+		return "the registry wants a client certificate: give one with --cert-file and --key-file"
+	case errors.As(err, &certDir):
+		return "repair the directory, or take it away; see containers-certs.d(5)"
 	case errors.As(err, &answer) && answer.Status == http.StatusMethodNotAllowed:
 		return "the registry is read-only, or it is no registry"
 	case errors.Is(err, bake.ErrDenied):

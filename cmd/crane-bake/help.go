@@ -66,10 +66,7 @@ func flagUsages(fs *pflag.FlagSet) string {
 		if f.Shorthand != "" {
 			name = "  -" + f.Shorthand + ", --" + f.Name
 		}
-		placeholder, usage := pflag.UnquoteUsage(f)
-		if _, rest, ok := strings.Cut(f.Usage, "`"+placeholder+"` "); ok && strings.HasPrefix(f.Usage, "`") {
-			usage = rest
-		}
+		placeholder, usage := usageParts(f)
 		switch f.DefValue {
 		case "", "0", "false", "[]":
 		default:
@@ -79,4 +76,13 @@ func flagUsages(fs *pflag.FlagSet) string {
 	})
 	t.Flush()
 	return b.String()
+}
+
+// usageParts takes a flag's usage apart.
+func usageParts(f *pflag.Flag) (placeholder, usage string) {
+	placeholder, usage = pflag.UnquoteUsage(f)
+	if _, rest, ok := strings.Cut(f.Usage, "`"+placeholder+"` "); ok && strings.HasPrefix(f.Usage, "`") {
+		usage = rest
+	}
+	return placeholder, usage
 }

@@ -5,15 +5,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"net/http"
-	"os"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -50,21 +44,29 @@ func (f *remoteFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.logFormat, "log-format", "text", "`text|json` format of the log")
 }
 
-// remote makes the way to registries that the flags ask for.
-func (f *remoteFlags) remote(env *environment) (*bake.Remote, error) {
+// check makes sure that the numbers make sense.
+func (f *remoteFlags) check() error {
 	switch {
 	case f.retries < 0:
-		return nil, errUsage("--retries %d: want 0 or more", f.retries)
+		return errUsage("--retries %d: want 0 or more", f.retries)
 	case f.jobs < 1:
-		return nil, errUsage("--jobs %d: want 1 or more", f.jobs)
+		return errUsage("--jobs %d: want 1 or more", f.jobs)
 	case f.timeout <= 0:
-		return nil, errUsage("--timeout %v: want more than 0", f.timeout)
+		return errUsage("--timeout %v: want more than 0", f.timeout)
+	}
+	return nil
+}
+
+// remote makes the way to registries that the flags ask for.
+func (f *remoteFlags) remote(env *environment) (*bake.Remote, error) {
+	if err := f.check(); err != nil {
+		return nil, err
 	}
 	logger, err := f.logger(env.stderr)
 	if err != nil {
 		return nil, err
 	}
-	transport, err := f.transport()
+	transport, err := f.transport(env)
 	if err != nil {
 		return nil, err
 	}
@@ -124,38 +126,4 @@ func (h noteHandler) Handle(_ context.Context, r slog.Record) error {
 	})
 	_, err := fmt.Fprintln(h.w, printable(text))
 	return err
-}
-
-func (f *remoteFlags) transport() (http.RoundTripper, error) {
-	t := registry.NewTransport()
-	if t.TLSClientConfig == nil {
-		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	t.TLSClientConfig.InsecureSkipVerify = f.insecure
-	if f.caFile != "" {
-		pem, err := os.ReadFile(f.caFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading --ca-file: %w", fileError(f.caFile, err))
-		}
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, errUsage("--ca-file %s holds no certificate in PEM form", f.caFile)
-		}
-		t.TLSClientConfig.RootCAs = pool
-	}
-	if f.certFile != "" || f.keyFile != "" {
-		cert, err := tls.LoadX509KeyPair(f.certFile, f.keyFile)
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = fileError(path.Path, err)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading the client certificate: %w", err)
-		}
-		t.TLSClientConfig.Certificates = []tls.Certificate{cert}
-	}
-	return t, nil
 }

@@ -101,23 +101,38 @@ func (k *Keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
 // path wins. It is authn.Anonymous where there are none. The error is a
 // *FileError for a broken auth file.
 func (k *Keychain) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
+	found, _, err := k.locate(ctx, target)
+	switch {
+	case err != nil:
+		return nil, err
+	case found == nil:
+		return authn.Anonymous, nil
+	}
+	return authn.FromConfig(*found), nil
+}
+
+// Place is the auth file, or $VARIABLE, whose credentials for target are used;
+// empty where there are none.
+func (k *Keychain) Place(ctx context.Context, target authn.Resource) (string, error) {
+	_, place, err := k.locate(ctx, target)
+	return place, err
+}
+
+func (k *Keychain) locate(ctx context.Context, target authn.Resource) (*authn.AuthConfig, string, error) {
 	for _, read := range k.sources {
 		f, err := read()
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if f == nil {
 			continue
 		}
 		found, err := k.find(ctx, f, scopes(target))
-		if err != nil {
-			return nil, err
-		}
-		if found != nil {
-			return authn.FromConfig(*found), nil
+		if found != nil || err != nil {
+			return found, f.name, err
 		}
 	}
-	return authn.Anonymous, nil
+	return nil, "", nil
 }
 
 // find looks for credentials in f, under the longest scope first. At each, a

@@ -68,35 +68,17 @@ func server(scope string) string {
 	return scope
 }
 
-// run runs "PROGRAM get", which reads a server and writes its credentials.
-func (k *Keychain) run(parent context.Context, program, server string) (*authn.AuthConfig, error) {
-	if strings.ContainsAny(program, `/\`) {
-		return nil, fmt.Errorf("credential helper %q: want a name without a path", program)
-	}
-	ctx, cancel := context.WithTimeout(parent, k.limit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "get")
-	cmd.Stdin = strings.NewReader(server)
-	// A killed helper's own children may keep its output open.
-	cmd.WaitDelay = time.Second
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	switch {
-	case parent.Err() != nil:
-		return nil, context.Cause(parent)
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s did not answer for %s within %v", program, server, k.limit)
-	case err != nil && strings.TrimSpace(stdout.String()) == notFound:
+// run asks a helper for a server's credentials; nil is none.
+func (k *Keychain) run(ctx context.Context, program, server string) (*authn.AuthConfig, error) {
+	out, err := callHelper(ctx, k.limit, program, "get", server, server)
+	if errors.Is(err, errNotKept) {
 		return nil, nil
-	case errors.Is(err, exec.ErrNotFound):
-		return nil, fmt.Errorf("credential helper %s is not installed", program)
-	case err != nil:
-		// A helper that fails says why in one of the two.
-		return nil, fmt.Errorf("%s: %w: %s", program, err, firstLine(stdout.String()+"\n"+stderr.String()))
+	}
+	if err != nil {
+		return nil, err
 	}
 	var answer struct{ Username, Secret string }
-	if err := json.Unmarshal(stdout.Bytes(), &answer); err != nil {
+	if err := json.Unmarshal(out, &answer); err != nil {
 		return nil, fmt.Errorf("%s: its answer for %s is not valid JSON", program, server)
 	}
 	switch answer.Username {
@@ -108,6 +90,41 @@ func (k *Keychain) run(parent context.Context, program, server string) (*authn.A
 		}
 	}
 	return &authn.AuthConfig{Username: answer.Username, Password: answer.Secret}, nil
+}
+
+// errNotKept says that a helper has nothing for a server.
+var errNotKept = errors.New(notFound)
+
+// callHelper runs "PROGRAM VERB" (get, store or erase), about a server, and
+// returns what it writes. Secrets go through its input: everybody on a machine
+// sees arguments. The error is errNotKept where the helper says so.
+func callHelper(parent context.Context, limit time.Duration, program, verb, server, input string) ([]byte, error) {
+	if strings.ContainsAny(program, `/\`) {
+		return nil, fmt.Errorf("credential helper %q: want a name without a path", program)
+	}
+	ctx, cancel := context.WithTimeout(parent, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, verb)
+	cmd.Stdin = strings.NewReader(input)
+	// A killed helper's own children may keep its output open.
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	switch {
+	case parent.Err() != nil:
+		return nil, context.Cause(parent)
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s did not answer for %s within %v", program, server, limit)
+	case err != nil && strings.TrimSpace(stdout.String()) == notFound:
+		return nil, errNotKept
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, fmt.Errorf("credential helper %s is not installed", program)
+	case err != nil:
+		// A helper that fails says why in one of the two.
+		return nil, fmt.Errorf("%s: %w: %s", program, err, firstLine(stdout.String()+"\n"+stderr.String()))
+	}
+	return stdout.Bytes(), nil
 }
 
 func firstLine(text string) string {

@@ -4,6 +4,7 @@
 package credentials
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -45,4 +46,50 @@ func registry(host string) string {
 		return name.DefaultRegistry
 	}
 	return host
+}
+
+// A Scope is what credentials are for: a registry, or the repositories of it
+// below a path.
+type Scope struct {
+	host string // as it was written
+	path string // empty is all of the registry
+}
+
+// ParseScope reads REGISTRY[/PATH].
+func ParseScope(s string) (Scope, error) {
+	host, path, below := strings.Cut(s, "/")
+	if strings.Contains(s, "://") || host == "" || below && path == "" {
+		return Scope{}, fmt.Errorf("%q: want REGISTRY[/PATH], as image names begin", s)
+	}
+	if _, err := name.NewRegistry(host); err != nil {
+		return Scope{}, fmt.Errorf("%q: %q is no registry", s, host)
+	}
+	// A path is the beginning of a repository's name, or all of it.
+	if _, err := name.NewRepository(host + "/" + path + "/x"); below && err != nil {
+		return Scope{}, fmt.Errorf("%q: %q is no path of a repository", s, path)
+	}
+	return Scope{host, path}, nil
+}
+
+// RegistryStr is the registry's host, as authn.Resource wants it.
+func (s Scope) RegistryStr() string { return registry(s.host) }
+
+// String is REGISTRY[/PATH] with the registry's host.
+func (s Scope) String() string {
+	if s.path == "" {
+		return s.RegistryStr()
+	}
+	return s.RegistryStr() + "/" + s.path
+}
+
+// key is what an auth file, or a helper, knows the scope as. Docker has a URL
+// of old for its Hub, and Podman, which alone has paths, the name in use.
+func (s Scope) key() string {
+	switch {
+	case s.path == "":
+		return server(s.RegistryStr())
+	case s.RegistryStr() == name.DefaultRegistry:
+		return "docker.io/" + s.path
+	}
+	return s.String()
 }

@@ -163,19 +163,28 @@ func TestArchivePadding(t *testing.T) {
 }
 
 func TestTarHeader(t *testing.T) {
-	blob := "blobs/sha256/" + strings.Repeat("0", 64)
-	for _, size := range []int64{0, 1, 1<<33 - 1, 1 << 33, 1<<40 + 1} {
-		raw := must(layout.TarHeader(blob, size))(t)
-		if len(raw) != 512 {
-			t.Errorf("size %d: %d bytes", size, len(raw))
-		}
-		hdr := must(tar.NewReader(bytes.NewReader(raw)).Next())(t)
-		if hdr.Size != size || hdr.Name != blob || hdr.Mode != 0o644 || hdr.Typeflag != tar.TypeReg {
-			t.Errorf("size %d: %+v", size, hdr)
+	for _, kind := range []struct {
+		digest v1.Hash
+		length int
+	}{
+		{v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("0", 64)}, 512},
+		{v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("0", 128)}, 3 * 512},
+	} {
+		name := "blobs/" + kind.digest.Algorithm + "/" + kind.digest.Hex
+		for _, size := range []int64{0, 1, 1<<33 - 1, 1 << 33, 1<<40 + 1} {
+			raw := must(layout.BlobHeader(v1.Descriptor{Digest: kind.digest, Size: size}))(t)
+			if len(raw) != kind.length {
+				t.Errorf("%s, size %d: %d bytes", name, size, len(raw))
+			}
+			hdr := must(tar.NewReader(bytes.NewReader(raw)).Next())(t)
+			if hdr.Size != size || hdr.Name != name || hdr.Mode != 0o644 || hdr.Typeflag != tar.TypeReg {
+				t.Errorf("size %d: %+v", size, hdr)
+			}
 		}
 	}
-	if _, err := layout.TarHeader(strings.Repeat("long/", 60), 1<<33); err == nil {
-		t.Error("a header of several blocks was accepted")
+	long := v1.Descriptor{Digest: v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("0", 300)}}
+	if _, err := layout.BlobHeader(long); err == nil {
+		t.Error("a header of other blocks than were left room for was accepted")
 	}
 }
 

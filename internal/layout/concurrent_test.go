@@ -10,9 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	ggcr "github.com/google/go-containerregistry/pkg/v1/layout"
@@ -124,70 +122,5 @@ func TestSweep(t *testing.T) {
 	must(layout.CreateDir(dir, layout.NewChecks()))(t).Abort()
 	if _, err := os.Stat(left); err == nil {
 		t.Error("it is still there")
-	}
-}
-
-// Nothing waits for a named pipe, and nothing large is read for an index.
-func TestFilesThatAreNone(t *testing.T) {
-	for _, name := range []string{"index.json", "oci-layout"} {
-		dir := filepath.Join(t.TempDir(), "image")
-		w := must(layout.CreateDir(dir, layout.NewChecks()))(t)
-		commit(t, w, store(t, w, image(t, 1)), "v1")
-		if err := errors.Join(os.Remove(filepath.Join(dir, name)), syscall.Mkfifo(filepath.Join(dir, name), 0o600)); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 2)
-		go func() {
-			_, err := layout.Find(os.DirFS(dir), "v1")
-			done <- err
-			_, err = layout.CreateDir(dir, layout.NewChecks())
-			done <- err
-		}()
-		for range 2 {
-			select {
-			case err := <-done:
-				if err == nil || !strings.Contains(err.Error(), "not a regular file") {
-					t.Errorf("%s: got %v", name, err)
-				}
-			case <-time.After(10 * time.Second):
-				t.Fatalf("%s: still waiting", name)
-			}
-		}
-	}
-	dir := filepath.Join(t.TempDir(), "image")
-	w := must(layout.CreateDir(dir, layout.NewChecks()))(t)
-	commit(t, w, store(t, w, image(t, 1)), "v1")
-	if err := os.Truncate(filepath.Join(dir, "index.json"), 700<<20); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := layout.Find(os.DirFS(dir), "v1"); err == nil || !strings.Contains(err.Error(), "larger than") {
-		t.Errorf("got %v", err)
-	}
-}
-
-// An archive takes the place of a file, through links, with the file's mode, and
-// of nothing else.
-func TestArchiveInPlace(t *testing.T) {
-	dir := t.TempDir()
-	file, link, dangling := filepath.Join(dir, "file"), filepath.Join(dir, "link"), filepath.Join(dir, "dangling")
-	pipe := filepath.Join(dir, "pipe")
-	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Chmod(file, 0o600), os.Symlink("file", link), os.Symlink("new", dangling), syscall.Mkfifo(pipe, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{pipe, dir, "/dev/null"} {
-		if _, err := layout.CreateArchive(name, false); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-			t.Errorf("%s: got %v", name, err)
-		}
-	}
-	for name, target := range map[string]string{link: file, dangling: filepath.Join(dir, "new")} {
-		w := must(layout.CreateArchive(name, false))(t)
-		commit(t, w, store(t, w, image(t, 1)), "v1")
-		info := must(os.Lstat(name))(t)
-		if info.Mode()&os.ModeSymlink == 0 {
-			t.Errorf("%s is no link any more", name)
-		}
-		if is := must(os.Stat(target))(t); is.Size() == 0 || target == file && is.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %d bytes", target, is.Mode(), is.Size())
-		}
 	}
 }

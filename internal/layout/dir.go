@@ -77,7 +77,7 @@ func takes(dir string) error {
 	case err != nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !isStage(e) }):
 		return fmt.Errorf("%s is neither empty nor an OCI image layout", dir)
 	case err == nil && !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no OCI image layout: %s is %w", dir, markerName, errNotRegular)
+		return fmt.Errorf("%s is no OCI image layout: %s is %w", dir, markerName, ErrNotRegular)
 	}
 	// An index that cannot be read now cannot be added to at the end.
 	if _, err := readIndex(os.DirFS(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,6 +109,31 @@ func TestDirKeepsForeignEntries(t *testing.T) {
 	}
 	if diff := cmp.Diff(before.Annotations, after.Annotations); diff != "" {
 		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+}
+
+// What other tools left untagged stays, whatever is published without a tag.
+func TestDirKeepsUntaggedEntries(t *testing.T) {
+	dir := t.TempDir()
+	path := must(ggcr.Write(dir, registrytest.BaseIndex(t, "linux/amd64")))(t)
+	referrer := image(t, 5)
+	if err := path.AppendImage(referrer); err != nil {
+		t.Fatal(err)
+	}
+	theirs := tags(t, os.DirFS(dir))
+	for _, seed := range []uint64{1, 2, 2} {
+		img := image(t, seed)
+		w := must(layout.CreateDir(dir, layout.NewChecks()))(t)
+		commit(t, w, store(t, w, img))
+		if diff := cmp.Diff(append(slices.Clone(theirs), " "+short(t, img)), tags(t, os.DirFS(dir))); diff != "" {
+			t.Errorf("entries (-want +got):\n%s", diff)
+		}
+	}
+	// An entry that is there already is as good as a new one.
+	w := must(layout.CreateDir(dir, layout.NewChecks()))(t)
+	commit(t, w, store(t, w, referrer))
+	if diff := cmp.Diff(theirs, tags(t, os.DirFS(dir))); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 }
 

@@ -56,7 +56,7 @@ func Entries(fsys fs.FS) ([]Entry, error) {
 	case err != nil:
 		return nil, errors.New("not an OCI image layout: it has no file oci-layout")
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("not an OCI image layout: %s is %w", markerName, errNotRegular)
+		return nil, fmt.Errorf("not an OCI image layout: %s is %w", markerName, ErrNotRegular)
 	}
 	index, err := readIndex(fsys)
 	if err != nil {

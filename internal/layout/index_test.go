@@ -15,6 +15,23 @@ import (
 	"github.com/crane-bake/crane-bake/internal/layout"
 )
 
+// A large index.json is not read into memory.
+func TestLargeIndex(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "image")
+	w := must(layout.CreateDir(dir, layout.NewChecks()))(t)
+	commit(t, w, store(t, w, image(t, 1)), "v1")
+	if err := os.Truncate(filepath.Join(dir, "index.json"), 700<<20); err != nil {
+		t.Fatal(err)
+	}
+	want := "index.json is larger than 8388608 bytes"
+	if _, err := layout.Find(os.DirFS(dir), "v1"); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, err := layout.CreateDir(dir, layout.NewChecks()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // tagsIn is the digests of the entries of a layout, by tag.
 func tagsIn(t testing.TB, dir string) map[string]string {
 	t.Helper()

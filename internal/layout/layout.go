@@ -28,6 +28,10 @@ import (
 // ErrNotFound is wrapped where a file, an image or a blob is not there.
 var ErrNotFound = fs.ErrNotExist
 
+// ErrNotRegular is wrapped where a pipe, a device or the like is in the place of
+// a file.
+var ErrNotRegular = errors.New("not a regular file")
+
 // A Writer stores an image's blobs and manifests. Its methods may be called
 // from several goroutines.
 type Writer interface {
@@ -61,9 +65,10 @@ type Manifest struct {
 }
 
 // blobName is the path of a blob in an OCI image layout.
-func blobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
+func blobName(h v1.Hash) string { return blobDir(h.Algorithm) + h.Hex }
 
-var errNotRegular = errors.New("not a regular file")
+// blobDir is the directory of the blobs whose digests are by the algorithm.
+func blobDir(algorithm string) string { return "blobs/" + algorithm + "/" }
 
 // openRegular opens a file that is one: to open a named pipe may take for ever.
 func openRegular(fsys fs.FS, name string) (fs.File, error) {
@@ -72,7 +77,7 @@ func openRegular(fsys fs.FS, name string) (fs.File, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is %w", name, errNotRegular)
+		return nil, fmt.Errorf("%s is %w", name, ErrNotRegular)
 	}
 	return fsys.Open(name)
 }

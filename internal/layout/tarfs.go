@@ -27,6 +27,13 @@ type member struct {
 
 // OpenTar lists the tar in the file name; nothing is unpacked.
 func OpenTar(name string) (*TarFS, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // a pipe may wait for ever
+		return nil, fmt.Errorf("%s is %w", name, ErrNotRegular)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -100,22 +107,22 @@ func (t *TarFS) Open(name string) (fs.File, error) {
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	return &tarFile{io.NewSectionReader(t.file, m.offset, m.size), path.Base(name)}, nil
+	return &openMember{io.NewSectionReader(t.file, m.offset, m.size), path.Base(name)}, nil
 }
 
-type tarFile struct {
+type openMember struct {
 	*io.SectionReader
 	name string
 }
 
-func (f *tarFile) Stat() (fs.FileInfo, error) { return tarFileInfo{f}, nil }
-func (f *tarFile) Close() error               { return nil }
+func (f *openMember) Stat() (fs.FileInfo, error) { return memberInfo{f}, nil }
+func (f *openMember) Close() error               { return nil }
 
-type tarFileInfo struct{ f *tarFile }
+type memberInfo struct{ f *openMember }
 
-func (i tarFileInfo) Name() string       { return i.f.name }
-func (i tarFileInfo) Size() int64        { return i.f.SectionReader.Size() }
-func (i tarFileInfo) Mode() fs.FileMode  { return 0o444 }
-func (i tarFileInfo) ModTime() time.Time { return time.Time{} }
-func (i tarFileInfo) IsDir() bool        { return false }
-func (i tarFileInfo) Sys() any           { return nil }
+func (i memberInfo) Name() string       { return i.f.name }
+func (i memberInfo) Size() int64        { return i.f.SectionReader.Size() }
+func (i memberInfo) Mode() fs.FileMode  { return 0o444 }
+func (i memberInfo) ModTime() time.Time { return time.Time{} }
+func (i memberInfo) IsDir() bool        { return false }
+func (i memberInfo) Sys() any           { return nil }

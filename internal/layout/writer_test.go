@@ -6,7 +6,10 @@ package layout_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha512"
+	"encoding/hex"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/crane-bake/crane-bake/internal/layout"
 	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // What every Writer promises.
@@ -59,6 +63,36 @@ func TestWriter(t *testing.T) {
 				cancel(reason)
 				if _, err := w.Put(ctx, bytes.NewReader([]byte("x")), "sha256"); !errors.Is(err, reason) {
 					t.Errorf("got %v, want the reason of the end", err)
+				}
+			})
+			t.Run("sha512", func(t *testing.T) {
+				dir := t.TempDir()
+				w := must(create(dir))(t)
+				const content = "by another algorithm"
+				sum := sha512.Sum512([]byte(content))
+				want := v1.Descriptor{Digest: v1.Hash{Algorithm: "sha512", Hex: hex.EncodeToString(sum[:])}, Size: int64(len(content))}
+				if _, err := w.Put(t.Context(), failing(5000), "sha512"); !errors.Is(err, errBroken) {
+					t.Errorf("got %v, want the reader's error", err)
+				}
+				for range 2 {
+					got := must(w.Put(t.Context(), strings.NewReader(content), "sha512"))(t)
+					if diff := cmp.Diff(want, got); diff != "" {
+						t.Errorf("descriptor (-want +got):\n%s", diff)
+					}
+				}
+				if _, err := w.Put(t.Context(), strings.NewReader(content), "md5"); err == nil || !strings.Contains(err.Error(), "md5") {
+					t.Errorf("an algorithm of no image: got %v", err)
+				}
+				commit(t, w, store(t, w, image(t, 1)), "example.com/app:v1")
+				fsys, closer := read(t, dir)
+				defer closer.Close()
+				rc := must(layout.Blob(fsys, want.Digest))(t)
+				defer rc.Close()
+				if got := must(io.ReadAll(rc))(t); string(got) != content {
+					t.Errorf("got %q", got)
+				}
+				if _, err := os.Stat(filepath.Join(dir, "image.tar")); err == nil {
+					unpack(t, filepath.Join(dir, "image.tar")) // it checks the headers
 				}
 			})
 			t.Run("the same twice", func(t *testing.T) {

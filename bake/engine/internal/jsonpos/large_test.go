@@ -60,7 +60,7 @@ func TestPositions(t *testing.T) {
 		all = append(all, v)
 		v.Position()
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 	last := all[len(all)-1]
@@ -95,7 +95,7 @@ func TestLargeLine(t *testing.T) {
 	if n := doc.Root().Get("Data").Len(); n != 2_500_001 {
 		t.Errorf("%d items", n)
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 }
