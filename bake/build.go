@@ -68,16 +68,21 @@ func Build(base *Base, plan *Plan) (*Image, error) {
 	}
 	chosen := *below
 	if baked {
-		name := below.name
-		if name == "" {
-			name = "one in a file"
-		}
-		chosen.notes = append(slices.Clone(base.notes), fmt.Sprintf("%s is a baked image: its bake is replaced; the engine image below is %s (%s)", base.location, name, below.desc.Digest))
+		chosen.notes = append(slices.Clone(base.notes), below.replaced(base))
 	}
 	if err := chosen.keepOnly(plan.platforms); err != nil {
 		return nil, &sideError{base.side, err}
 	}
 	return &Image{base: &chosen, changes: plan, findings: plan.checkOn(&chosen), single: len(chosen.images) == 1 && len(plan.platforms) > 0}, nil
+}
+
+// replaced is the note that b is what was found below the bake of the image base.
+func (b *Base) replaced(base *Base) string {
+	name := b.name
+	if name == "" {
+		name = "one in a file"
+	}
+	return fmt.Sprintf("%s is a baked image: its bake is replaced; the engine image below is %s (%s)", base.location, name, b.desc.Digest)
 }
 
 // Findings is what the engine contract says about the bake on its base; those of

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -106,9 +105,9 @@ func (f imageFile) packed() layer.File {
 // are added from the top.
 type view struct {
 	files map[string]imageFile
-	gone  []string        // names that an upper layer deletes, or hides as a whole
+	gone  map[string]bool // names that an upper layer deletes, or hides as a whole
 	read  int             // how many layers were added
-	dirs  map[string]bool // directories
+	dirs  map[string]bool // directories, those that only hold a file included
 }
 
 // addLayer adds layer n, below the ones that were added before.
@@ -128,10 +127,11 @@ func (v *view) addLayer(ctx context.Context, b *Base, img *baseImage, n int) err
 // add adds the files of layer n, below the ones that were added before.
 func (v *view) add(files []imageFile, n int) {
 	if v.files == nil {
-		v.files, v.dirs = map[string]imageFile{}, map[string]bool{}
+		v.files, v.dirs, v.gone = map[string]imageFile{}, map[string]bool{}, map[string]bool{}
 	}
-	gone := slices.Clone(v.gone) // by upper layers, not by this one
+	var whiteouts []string // they are about the layers below this one
 	added := map[string]imageFile{}
+	var dirs []string
 	for _, f := range files {
 		dir, base := path.Split(f.Name)
 		if hidden, isWhiteout := strings.CutPrefix(base, ".wh."); isWhiteout {
@@ -140,14 +140,14 @@ func (v *view) add(files []imageFile, n int) {
 			if hidden != ".wh..opq" {
 				name = path.Join(dir, hidden)
 			}
-			v.gone = append(v.gone, name)
+			whiteouts = append(whiteouts, name)
 			continue
 		}
-		if slices.ContainsFunc(gone, func(g string) bool { return g == "." || f.Name == g || strings.HasPrefix(f.Name, g+"/") }) {
+		if v.hides(f.Name) {
 			continue
 		}
 		if f.Type == tar.TypeDir {
-			v.dirs[f.Name] = true
+			dirs = append(dirs, f.Name)
 			continue
 		}
 		f.layer = n
@@ -156,25 +156,47 @@ func (v *view) add(files []imageFile, n int) {
 	for name, f := range added {
 		if _, above := v.files[name]; !above && !v.dirs[name] {
 			v.files[name] = f
+			dirs = append(dirs, path.Dir(name))
 		}
+	}
+	for _, dir := range dirs {
+		for ; dir != "." && !v.dirs[dir]; dir = path.Dir(dir) {
+			v.dirs[dir] = true
+		}
+	}
+	for _, name := range whiteouts {
+		v.gone[name] = true
 	}
 	v.read++
 }
 
-// resolve follows links from the in-image path p; false is for a file that is
-// not in view.
+// hides reports whether the layers so far delete name, or have something in the
+// place of a directory above it.
+func (v *view) hides(name string) bool {
+	if v.gone["."] || v.gone[name] {
+		return true
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if _, isFile := v.files[dir]; isFile || v.gone[dir] {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve follows links from the in-image path p, from the root on as the
+// system does; false is for a file that is not in view.
 func (v *view) resolve(p string) (imageFile, bool) {
 	name := strings.TrimPrefix(path.Clean("/"+p), "/")
 	for range 40 {
+		if next, linked := v.throughDirs(name); linked {
+			name = next
+			continue
+		}
 		f, ok := v.files[name]
 		switch {
 		case !ok:
-			// A directory on the way may be a link.
-			next, linked := v.throughDirs(name)
-			if !linked {
-				return f, false
-			}
-			name = next
+			return f, false
 		case f.Type == tar.TypeSymlink:
 			name = linkTarget(name, f.Linkname)
 		case f.Type == tar.TypeLink:

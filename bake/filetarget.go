@@ -34,7 +34,7 @@ func newFileTarget(loc Location, checks *layout.Checks) (*fileTarget, error) {
 		t.writer, err = layout.CreateArchive(loc.path, loc.transport == transportDockerArchive)
 	}
 	if errors.Is(err, layout.ErrNotRegular) && loc.transport != transportOCI {
-		err = usagef("%v; an archive is a file", err)
+		err = usagef("%v", err)
 	}
 	return t, err
 }

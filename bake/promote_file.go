@@ -108,7 +108,7 @@ func (r *fileReceiver) holds(*manifest) bool { return false }
 
 func (r *fileReceiver) store(ctx context.Context) error {
 	for _, m := range r.all {
-		if err := r.put(ctx, m.raw); err != nil {
+		if err := r.put(ctx, m.desc, m.raw); err != nil {
 			return err
 		}
 	}
@@ -135,9 +135,10 @@ func (r *fileReceiver) attachments(ctx context.Context) ([]layout.Entry, error) 
 	return r.attached, nil
 }
 
-func (r *fileReceiver) put(ctx context.Context, raw []byte) error {
+func (r *fileReceiver) put(ctx context.Context, desc v1.Descriptor, raw []byte) error {
 	content := registry.Bytes(raw)
-	desc, _ := content.Descriptor()
+	// The digest may be by another algorithm.
+	content.Descriptor = func() (v1.Descriptor, bool) { return desc, true }
 	if held, err := r.target.writer.Has(ctx, desc); held || err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (r *fileReceiver) attach(ctx context.Context, subject v1.Hash, referrers []
 	}
 	desc := v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest, Size: size}
 	r.attached = append(r.attached, layout.Entry{Descriptor: desc, Tag: tag})
-	return r.put(ctx, raw)
+	return r.put(ctx, desc, raw)
 }
 
 // list is the list of referrers under a tag of the layout as it is; nil where

@@ -41,8 +41,13 @@ func (r *rebaked) patchFor(p v1.Platform) (patch, error) {
 
 // samePatch reports whether two platforms were baked the same.
 func samePatch(a, b patch) bool {
-	if len(a.layers) != len(b.layers) || !reflect.DeepEqual(a.env, b.env) || !reflect.DeepEqual(a.labels, b.labels) {
+	if len(a.layers) != len(b.layers) || !a.created.Equal(b.created) {
 		return false
+	}
+	for _, pair := range [][2]any{{a.env, b.env}, {a.labels, b.labels}, {a.annotations, b.annotations}, {a.settings, b.settings}} {
+		if !reflect.DeepEqual(pair[0], pair[1]) {
+			return false
+		}
 	}
 	for i := range a.layers {
 		x, err := a.layers[i].DiffID()

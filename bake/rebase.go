@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/crane-bake/crane-bake/bake/engine"
 	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
@@ -26,6 +29,9 @@ type RebaseOptions struct {
 	// of the image. One that the image does not have gets the bake that all of
 	// the image's platforms share.
 	Platforms []string
+	// NoCheck rebases even where the new base lacks what the engine contract
+	// wants and the old one had.
+	NoCheck bool
 	// Progress hears of every blob on its way, from several goroutines; nil is
 	// for nobody.
 	Progress func(Event)
@@ -39,7 +45,9 @@ type RebaseOptions struct {
 //
 // ErrNotFound is for an image without a record where OldBase is empty, and for
 // a platform that the new base lacks; ErrIntegrity for a record that does not
-// fit its image, or an OldBase that is not below it.
+// fit its image, or an OldBase that is not below it. The error is a CheckError
+// where the result breaks the engine contract and the image did not, as far as
+// variables and the record tell: the files are not read.
 func Rebase(ctx context.Context, ref string, remote *Remote, opts RebaseOptions, tags ...string) (*Report, error) {
 	remote = remote.orDefault()
 	ctx, _ = registry.Counting(ctx) // what is read counts too
@@ -75,9 +83,12 @@ func Rebase(ctx context.Context, ref string, remote *Remote, opts RebaseOptions,
 		return nil, err
 	}
 	defer base.Close() // was opened for reading only
-	below, _, err := base.unbaked()
+	below, baked, err := base.unbaked()
 	if err != nil {
 		return nil, &sideError{base.side, err}
+	}
+	if baked {
+		below.notes = append(slices.Clone(below.notes), below.replaced(base))
 	}
 	for _, one := range below.images {
 		if _, err := old.patchFor(one.platform); err != nil {
@@ -87,7 +98,48 @@ func Rebase(ctx context.Context, ref string, remote *Remote, opts RebaseOptions,
 	// As of a bake, the image of one platform that was asked for is no index.
 	single := len(below.images) == 1 && (img.index == nil || len(opts.Platforms) > 0)
 	result := &Image{base: below, changes: old, single: single}
+	if !opts.NoCheck {
+		if result.findings = old.broken(img, below); len(result.findings) > 0 {
+			return nil, &CheckError{Findings: result.findings}
+		}
+	}
 	return publishImage(ctx, result, remote, opts.Progress, tags)
+}
+
+// broken is the errors that the bake has on base and did not have in img.
+func (r *rebaked) broken(img, base *Base) []engine.Finding {
+	type kind struct{ rule, variable, file string }
+	before := map[kind]bool{}
+	for i, one := range img.images {
+		for _, f := range engine.Check(engine.Image{Env: one.config.env, Files: assetFiles(r.patches[i].assets)}, engine.Options{}) {
+			before[kind{f.Rule, f.Variable, f.File}] = true
+		}
+	}
+	var broken []engine.Finding
+	for _, one := range base.images {
+		pt := r.patch(one)
+		prefix, _ := value(one.config.env, "CONNECT_PREFIX")
+		env, _ := setEnv(one.config.env, pt.envOn(prefix))
+		for _, f := range engine.Check(engine.Image{Env: env, Files: assetFiles(pt.assets)}, engine.Options{}) {
+			if f.Severity == engine.Error && !before[kind{f.Rule, f.Variable, f.File}] && !slices.Contains(broken, f) {
+				broken = append(broken, f)
+			}
+		}
+	}
+	return broken
+}
+
+// assetFiles is what a record tells of files, for a check.
+func assetFiles(assets []RecordedFile) []engine.File {
+	var files []engine.File
+	for _, a := range assets {
+		f := engine.File{Path: a.Path, Mode: 0o644, Size: a.Size, Baked: true}
+		if a.Tree {
+			f.Mode = fs.ModeDir | 0o755
+		}
+		files = append(files, f)
+	}
+	return files
 }
 
 // takeOff reads the bake of every platform of img, and returns the name of

@@ -78,6 +78,9 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 	if err := knownRules(opts.Allow); err != nil {
 		return nil, err
 	}
+	if _, taken := opts.Labels[RecordLabel]; taken {
+		return nil, usagef("label %s is set by the bake itself", RecordLabel)
+	}
 	toLayout, err := anyLayout(tags)
 	if err != nil {
 		return nil, err
@@ -109,12 +112,15 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 		}
 	}
 	layers, err := r.layers(ctx)
+	if err == nil {
+		err = r.prove(ctx, layers)
+	}
 	if err != nil {
 		return nil, &sideError{img.side, err}
 	}
 	for i, one := range r.base.images {
 		pt := r.patches[i]
-		pt.layers, pt.assets = layers, r.recorded()
+		pt.layers, pt.assets, pt.assetsDir = layers, r.recorded(), r.dir
 		pt.env, pt.labels = r.env(pt.env), maps.Clone(pt.labels)
 		if pt.labels == nil {
 			pt.labels = map[string]string{}
@@ -130,21 +136,25 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 		return nil, err
 	}
 	report.Assets = r.report(layers)
+	if !r.recordedBefore {
+		report.Notes = append(report.Notes, fmt.Sprintf("%s has no record of its bake: it counts as the base of what was bound now, and its own files are not listed", img.location))
+	}
 	return report, nil
 }
 
 // A rebinding is an image taken apart and what is to be changed in it.
 type rebinding struct {
-	img      *Base
-	base     *Base
-	opts     RebindOptions
-	patches  []patch // of the image's platforms, all alike
-	bindings engine.Bindings
-	dir      string // assets directory
-	items    []*item
-	fresh    map[*item]RecordedFile // the items that are new, with their digests
-	held     map[int]heldLayer      // small layers of the bake, by number
-	findings []engine.Finding
+	img            *Base
+	base           *Base
+	opts           RebindOptions
+	patches        []patch // of the image's platforms, all alike
+	recordedBefore bool    // whether the image had a record
+	bindings       engine.Bindings
+	dir            string // assets directory
+	items          []*item
+	fresh          map[*item]RecordedFile // the items that are new, with their digests
+	held           map[int]heldLayer      // small layers of the bake, by number
+	findings       []engine.Finding
 }
 
 func newRebinding(ctx context.Context, img *Base, opts RebindOptions) (*rebinding, error) {
@@ -185,7 +195,7 @@ func (r *rebinding) takeOff() error {
 	if err != nil {
 		return err
 	}
-	r.base = base
+	r.base, r.recordedBefore = base, recorded
 	if !recorded {
 		for range base.images {
 			r.patches = append(r.patches, patch{compression: Compression{}.String(), layerMode: LayersAuto})

@@ -256,6 +256,28 @@ func (r *rebinding) layers(ctx context.Context) ([]*bakedLayer, error) {
 	return layers, nil
 }
 
+// prove makes the new layers, and refuses an image whose record says something
+// else of the files that they take over.
+func (r *rebinding) prove(ctx context.Context, layers []*bakedLayer) error {
+	for _, l := range layers {
+		if l.made == nil {
+			continue
+		}
+		if err := l.Resolve(ctx); err != nil {
+			return err
+		}
+		recorded := r.recorded()
+		found, _ := account(recorded, l.made.Files())
+		for _, it := range l.items {
+			i := slices.Index(r.items, it)
+			if i >= 0 && (found[i].SHA256 != recorded[i].SHA256 || found[i].Size != recorded[i].Size) {
+				return fmt.Errorf("%w: %s is not the file that the image's record names", ErrIntegrity, it.Path)
+			}
+		}
+	}
+	return nil
+}
+
 func (r *rebinding) sameItems(was, now []*item) bool {
 	return slices.EqualFunc(was, now, func(a, b *item) bool {
 		_, isNew := r.fresh[b]

@@ -46,7 +46,7 @@ func (b *Base) patchUpon(img *baseImage, old *Base) (patch, error) {
 	}
 	was := map[string]json.RawMessage{}
 	for key, now := range img.config.config {
-		if key == "Env" || key == "Labels" || sameJSON(now, base.config.config[key]) {
+		if key == "Env" || key == "Labels" || leftover[key] || sameJSON(now, base.config.config[key]) {
 			continue
 		}
 		was[key] = null
@@ -84,11 +84,37 @@ func differing(was, now map[string]string) map[string]string {
 	return out
 }
 
-// sameJSON reports whether two members are equal, absent ones being null.
+// leftover is the members of a config that tell of the build's container, not
+// of the image (Docker image specification 1.2).
+var leftover = map[string]bool{
+	"Hostname": true, "Domainname": true, "Image": true, "OnBuild": true,
+	"AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": true, "OpenStdin": true, "StdinOnce": true,
+}
+
+// sameJSON reports whether two members are equal; one that says nothing is as
+// good as none.
 func sameJSON(a, b json.RawMessage) bool {
 	var x, y any
 	if len(a) > 0 && json.Unmarshal(a, &x) != nil || len(b) > 0 && json.Unmarshal(b, &y) != nil {
 		return false
 	}
-	return reflect.DeepEqual(x, y)
+	return saysNothing(x) && saysNothing(y) || reflect.DeepEqual(x, y)
+}
+
+// saysNothing reports whether v is null, or the zero value that Docker writes in
+// its place.
+func saysNothing(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
 }

@@ -57,7 +57,7 @@ type VerifiedPlatform struct {
 
 // A VerifiedCheck is one thing that was looked at, or not.
 type VerifiedCheck struct {
-	Check  string      `json:"check"` // manifest, record, config, annotations, layers, base layers, assets, contract
+	Check  string      `json:"check"` // manifest, record, config, annotations, layers, base layers, base, assets, contract
 	Result CheckResult `json:"result"`
 	Reason string      `json:"reason,omitempty"` // why it was skipped
 }
@@ -114,8 +114,9 @@ func (e *MismatchError) Is(target error) bool { return target == ErrIntegrity }
 
 // Verify proves that the image at ref is what it and its record say: every
 // digest and size of manifests, configs and the bake's layers, each of which is
-// read once however many platforms share it; the seam between base and bake;
-// the record against the config, the annotations and, asset by asset, the files
+// read once however many platforms share it; the seam between base and bake,
+// against the manifest and config of the base that the record names, where that
+// can be read; the record against the config, the annotations and, asset by asset, the files
 // of the bake's layers. It applies the engine contract to these files. Layers of
 // the base are looked for, not read. Of an image without a record it reads
 // layers from the top down until every bound file is found; Notes says that its

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/crane-bake/crane-bake/bake/engine"
 )
@@ -42,6 +43,7 @@ type verifiedImage struct {
 	upon   bool           // there are layers upon the bake
 	view   view           // of an image without a record
 	unread bool           // a layer of the bake could not be read
+	below  *readBase      // that the record names; nil where it names none
 	assets []RecordedFile // that were compared
 
 	// What the history says of the layers upon the base and the environment.
@@ -154,7 +156,10 @@ func (v *verifier) images(ctx context.Context) error {
 			ahead = append(ahead, p.own()...)
 		}
 	}
-	if err := v.readAhead(ctx, ahead); err != nil {
+	g, reading := errgroup.WithContext(ctx)
+	g.Go(func() error { return v.readAhead(reading, ahead) })
+	g.Go(func() error { return v.readBases(reading) })
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	for _, p := range v.platforms {
@@ -263,6 +268,9 @@ func (p *verifiedImage) after(ctx context.Context) error {
 		return err
 	}
 	if err := p.check("base layers", func() error { return p.baseIsThere(ctx) }); err != nil {
+		return err
+	}
+	if err := p.check("base", p.baseFits); err != nil {
 		return err
 	}
 	if err := p.check("assets", p.assetsMatch); err != nil {

@@ -159,7 +159,9 @@ func (v *verifier) lookFor(ctx context.Context, digests []v1.Hash) error {
 	for _, digest := range digests {
 		v.mu.Lock()
 		_, known := v.sizes[digest]
-		v.sizes[digest] = blobSize{}
+		if !known { // what another platform has found stays
+			v.sizes[digest] = blobSize{size: -1}
+		}
 		v.mu.Unlock()
 		if known {
 			continue

@@ -165,6 +165,7 @@ func TestVerifyWithoutRecord(t *testing.T) {
 		{Check: "annotations", Result: bake.CheckSkipped, Reason: "it has no record of a bake"},
 		{Check: "layers", Result: bake.CheckPassed},
 		{Check: "base layers", Result: bake.CheckPassed},
+		{Check: "base", Result: bake.CheckSkipped, Reason: "it has no record of a bake"},
 		{Check: "assets", Result: bake.CheckSkipped, Reason: "it has no record of a bake"},
 		{Check: "contract", Result: bake.CheckPassed},
 	}
@@ -236,8 +237,8 @@ func TestVerifyBaseName(t *testing.T) {
 	}
 	spec.Base, spec.Tags, spec.Annotations = "oci:"+dir, []string{srv.Host + "/team/scorer:2"}, nil
 	doBake(t, spec)
-	if v := verified(t, srv.Host+"/team/scorer:2"); len(v.Notes) > 0 {
-		t.Errorf("notes %q", v.Notes)
+	if v, want := verified(t, srv.Host+"/team/scorer:2"), []string{"the record names no base in a registry: what is not of the bake was not compared with it"}; cmp.Diff(want, v.Notes) != "" {
+		t.Errorf("notes (-want +got):\n%s", cmp.Diff(want, v.Notes))
 	}
 }
 

@@ -140,7 +140,7 @@ func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, 
 		return nil, err
 	}
 	findings, verdict := judged(plan, label, b.strict)
-	if !b.remote.quiet {
+	if forbidden := verdict != nil && !b.noCheck; forbidden || !b.remote.quiet {
 		printFindings(env.stderr, spec.FS, findings, b.remote.verbose)
 	}
 	if verdict != nil && !b.noCheck {
@@ -165,7 +165,7 @@ func (b *build) one(ctx context.Context, env *environment, remote *bake.Remote, 
 	start := time.Now()
 	report, err := publish(ctx, plan, show.event)
 	show.stop()
-	if !b.remote.quiet {
+	if err != nil || !b.remote.quiet {
 		printFindings(env.stderr, spec.FS, ofBase(label, findings, report, err), b.remote.verbose)
 	}
 	if err == nil && !b.remote.quiet && label == "" {

@@ -76,8 +76,8 @@ const bashTail = `    *) REPLY= ;;
 _crane_bake_reply() {
     local line
     case "$1" in
-    files) compopt -o filenames 2>/dev/null; set -- "$1" "$2" "$3" -f ;;
-    dirs) compopt -o filenames 2>/dev/null; set -- "$1" "$2" "$3" -d ;;
+    files) compopt -o filenames 2>/dev/null || :; set -- "$1" "$2" "$3" -f ;;
+    dirs) compopt -o filenames 2>/dev/null || :; set -- "$1" "$2" "$3" -d ;;
     words*) set -- "$1" "$2" "$3" -W "${1#words }" ;;
     *) return ;;
     esac

@@ -26,6 +26,9 @@ func fishScript(all []completed) string {
 			b.WriteString(" -l " + f.long)
 			if f.takesValue {
 				b.WriteString(" -r" + fishValue(f.value))
+				if !f.value.files {
+					b.WriteString(" -f")
+				}
 			}
 			fmt.Fprintf(&b, " -d %s\n", fishQuote(f.usage))
 		}

@@ -172,7 +172,7 @@ func hint(err error) string {
 		return "name the registry's certificate authority with --ca-file"
 	case strings.Contains(text, "certificate has expired or is not yet valid"):
 		return "the registry's certificate has run out, or this machine's clock is wrong"
-	case strings.Contains(text, "tls: certificate required"):
+	case strings.Contains(text, "tls: certificate required"), strings.Contains(text, "http2: client conn could not be established"):
 		return "the registry wants a client certificate: give one with --cert-file and --key-file"
 	case errors.As(err, &certDir):
 		return "repair the directory, or take it away; see containers-certs.d(5)"

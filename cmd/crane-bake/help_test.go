@@ -17,7 +17,7 @@ var placeholderForm = regexp.MustCompile(`^[A-Z/=:,|\[\]]+$|^[a-z]+(\|[a-z]+)+(\
 // TestPlaceholders wants every flag with a value to have a placeholder, in one
 // form and in one place of its line.
 func TestPlaceholders(t *testing.T) {
-	for _, c := range []*command{buildCommand(), checkCommand(), initCommand(), registryCommand(), demoCommand(), inspectCommand(), rebaseCommand(), rebindCommand()} {
+	for _, c := range []*command{buildCommand(), checkCommand(), initCommand(), registryCommand(), demoCommand(), inspectCommand(), rebaseCommand(), rebindCommand(), loginCommand(), logoutCommand(), completionCommand()} {
 		c.flagSet().VisitAll(func(f *pflag.Flag) {
 			if f.Value.Type() == "bool" {
 				return

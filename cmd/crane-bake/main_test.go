@@ -21,6 +21,7 @@
 //	                             want exit code N of it
 //	serve VAR PROGRAM ARG...     run until interrupt; VAR is its first line
 //	snapshot, unchanged          remember all files and tags; want them again
+//	modeis MODE FILE             want the file or directory to have the mode
 //	jsonkeys FILE KEY...         want exactly these keys: a, a.b, a[].b
 //
 //	registry NAME [OPTION...]    run a registry for the script; $NAME is its
@@ -97,6 +98,7 @@ func TestScript(t *testing.T) {
 			"exited":    exited,
 			"snapshot":  takeSnapshot,
 			"unchanged": unchanged,
+			"modeis":    modeIs,
 			"jsonkeys":  jsonKeys,
 			"registry":  startRegistryFor,
 			"website":   startWebsite,

@@ -102,7 +102,7 @@ func (p *promote) run(ctx context.Context, env *environment, args []string) erro
 	}, args[1:]...)
 	show.stop()
 	var check *bake.CheckError
-	if errors.As(err, &check) && !p.remote.quiet {
+	if errors.As(err, &check) {
 		var findings []finding
 		for _, f := range check.Findings {
 			findings = append(findings, finding{Finding: f})

@@ -43,6 +43,7 @@ type rebase struct {
 
 	base, oldBase   string
 	platforms, tags []string
+	noCheck         bool
 }
 
 func (r *rebase) register(fs *pflag.FlagSet) {
@@ -50,6 +51,7 @@ func (r *rebase) register(fs *pflag.FlagSet) {
 	fs.StringVar(&r.oldBase, "old-base", "", "`IMAGE` engine image that the image was made from, where it has no record of its bake")
 	fs.StringSliceVar(&r.platforms, "platform", nil, "`OS/ARCH[/VARIANT]` choose a platform of the new engine; repeatable; default those of the image")
 	fs.StringArrayVarP(&r.tags, "tag", "t", nil, "`IMAGE` publish to this image location; repeatable")
+	fs.BoolVar(&r.noCheck, "no-check", false, "publish in spite of the check's findings")
 	r.report.register(fs)
 	r.remote.register(fs)
 }
@@ -57,7 +59,7 @@ func (r *rebase) register(fs *pflag.FlagSet) {
 func (r *rebase) run(ctx context.Context, env *environment, args []string) error {
 	work := func(remote *bake.Remote, show *progress) (*bake.Report, error) {
 		return bake.Rebase(ctx, args[0], remote, bake.RebaseOptions{
-			Base: r.base, OldBase: r.oldBase, Platforms: r.platforms, Progress: show.event,
+			Base: r.base, OldBase: r.oldBase, Platforms: r.platforms, NoCheck: r.noCheck, Progress: show.event,
 		}, r.tags...)
 	}
 	m := remake{name: "rebase", done: "rebased", args: args, tags: r.tags, remote: &r.remote, report: &r.report}
@@ -100,7 +102,7 @@ func (m *remake) run(env *environment, work func(*bake.Remote, *progress) (*bake
 	start := time.Now()
 	report, err := work(remote, show)
 	show.stop()
-	if !m.remote.quiet {
+	if err != nil || !m.remote.quiet {
 		printFindings(env.stderr, m.files, foundBy(report, err), m.remote.verbose)
 	}
 	if err != nil {

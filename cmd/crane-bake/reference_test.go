@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write docs/cli.md's reference from the command table")
+var update = flag.Bool("update", false, "write docs/cli.md's reference and the man page from the command table")
 
 const (
 	referenceFile  = "../../docs/cli.md"

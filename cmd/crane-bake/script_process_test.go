@@ -6,6 +6,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,4 +78,13 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], strings.TrimSuffix(line, "\n"))
 	theWorld(ts).served = append(theWorld(ts).served, cmd)
+}
+
+func modeIs(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, !neg && len(args) == 2, "modeis MODE FILE")
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("mode %s, want %s", got, args[0])
+	}
 }

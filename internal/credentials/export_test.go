@@ -7,3 +7,5 @@ import "time"
 
 // SetLimit makes helpers time out sooner.
 func (k *Keychain) SetLimit(d time.Duration) { k.limit = d }
+
+func (s *Store) SetLimit(d time.Duration) { s.limit = d }

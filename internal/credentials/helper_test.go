@@ -17,7 +17,8 @@ import (
 )
 
 // helpers puts credential helpers, shell scripts, in front of PATH and returns
-// their directory. Each finds the server in $server.
+// their directory. Each finds the verb in $verb, and the server, or what it is to
+// store, in $server.
 func helpers(t *testing.T, scripts map[string]string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -25,7 +26,7 @@ func helpers(t *testing.T, scripts map[string]string) string {
 	}
 	dir := t.TempDir()
 	for name, script := range scripts {
-		file := write(t, "#!/bin/sh\n[ \"$1\" = get ] || exit 9\nread -r server\n"+script+"\n", dir, "docker-credential-"+name)
+		file := write(t, "#!/bin/sh\nverb=$1\n[ $# = 1 ] || exit 9\nread -r server\n"+script+"\n", dir, "docker-credential-"+name)
 		if err := os.Chmod(file, 0o755); err != nil {
 			t.Fatal(err)
 		}

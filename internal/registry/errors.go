@@ -33,7 +33,8 @@ type Error struct {
 	Status int    // HTTP status; 0 where no answer came
 	Err    error
 
-	after time.Duration // that the answer asked to wait
+	after  time.Duration // that the answer asked to wait
+	unseen bool          // a part that was sent may be seen a little later
 }
 
 func (e *Error) Error() string {
@@ -100,6 +101,9 @@ func passing(err error) bool {
 		return false
 	}
 	if status := statusOf(err); status != 0 {
+		if isUnseen(err) {
+			return true
+		}
 		switch status {
 		case http.StatusRequestTimeout, http.StatusTooManyRequests:
 			return true

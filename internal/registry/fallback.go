@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -83,27 +84,68 @@ func (r *Repository) attach(ctx context.Context, subject v1.Hash, referrers []Re
 	return r.list(ctx, subject, missing)
 }
 
-// list adds entries to the referrers tag of subject, in one PUT or none.
+// listTries is how often entries are added to a referrers tag that loses them
+// again.
+const listTries = 8
+
+// list adds entries to the referrers tag of subject, in one PUT or none where
+// nobody else changes it. The distribution spec has no way to write a tag only
+// where it is still what was read: another process that read the tag before
+// this one wrote it takes the entries out again. So the tag is read once more a
+// little later, until the entries stay.
 func (r *Repository) list(ctx context.Context, subject v1.Hash, entries []v1.Descriptor) error {
-	tag := ReferrersTag(subject)
-	// What is read, changed and written by two at once would lack what one of
-	// them added.
-	turn, _ := r.host.fallbacks.LoadOrStore(r.name.RepositoryStr()+":"+tag, make(chan struct{}, 1))
-	select {
-	case turn.(chan struct{}) <- struct{}{}:
-		defer func() { <-turn.(chan struct{}) }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	for n := range listTries {
+		changed, err := r.addTo(ctx, subject, entries)
+		if err != nil || !changed {
+			return err
+		}
+		if err := pause(ctx, backoff(n)); err != nil {
+			return err
+		}
 	}
 	old, err := r.fallback(ctx, subject)
 	if err != nil {
 		return err
 	}
-	raw, changed, err := MergeReferrers(old, entries)
-	if err != nil || !changed {
+	if _, changed, err := MergeReferrers(old, entries); err != nil || !changed {
 		return err
 	}
-	return r.PutManifest(ctx, tag, types.OCIImageIndex, raw)
+	return fmt.Errorf("%w: others write the tag %s of %s at the same time, and took what was added out of it %d times; try again",
+		ErrConflict, ReferrersTag(subject), r.name, listTries)
+}
+
+// addTo adds what is missing of entries to the referrers tag of subject; it
+// reports false where nothing was.
+func (r *Repository) addTo(ctx context.Context, subject v1.Hash, entries []v1.Descriptor) (bool, error) {
+	tag := ReferrersTag(subject)
+	// What is read, changed and written by two at once would lack what one of
+	// them added. Within a process that need not happen.
+	turn, _ := r.host.fallbacks.LoadOrStore(r.name.RepositoryStr()+":"+tag, make(chan struct{}, 1))
+	if err := take(ctx, turn.(chan struct{})); err != nil {
+		return false, err
+	}
+	defer func() { <-turn.(chan struct{}) }()
+	old, err := r.fallback(ctx, subject)
+	if err != nil {
+		return false, err
+	}
+	raw, changed, err := MergeReferrers(old, entries)
+	if err != nil || !changed {
+		return false, err
+	}
+	return true, r.PutManifest(ctx, tag, types.OCIImageIndex, raw)
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // fallback reads the referrers tag of subject; nil is none.

@@ -6,6 +6,7 @@ package registry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -130,6 +131,9 @@ func (r *Repository) putManifest(ctx context.Context, ref string, mediaType type
 	if err != nil {
 		return nil, err
 	}
+	// A reference by digest that the bytes do not have is refused for good.
+	_, err = describe(ref, nil, raw)
+	matches := !errors.Is(err, ErrIntegrity)
 	op := fmt.Sprintf("writing manifest %s to %s", ref, r.name)
 	var header http.Header
 	err = r.host.client.retry(ctx, func(ctx context.Context) error {
@@ -144,11 +148,38 @@ func (r *Repository) putManifest(ctx context.Context, ref string, mediaType type
 			expect: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted},
 		})
 		if err != nil {
-			return err
+			return blobsUnseen(err, matches)
 		}
 		finish(res)
 		header = res.Header
 		return confirm(op, res, digest)
 	})
 	return header, err
+}
+
+// blobsUnseen marks a manifest's refusal as passing where it may be that the
+// registry does not see the manifest's parts yet: one that was mounted or put
+// by a parallel push a moment ago is not there on each of its replicas, or not
+// in its cache. docker-registry calls that a digest that does not match, which
+// says something else only where the bytes do not match theirs.
+func blobsUnseen(err error, matches bool) error {
+	var refusal *Error
+	var answer *transport.Error
+	if !errors.As(err, &refusal) || !errors.As(err, &answer) || refusal.Status != http.StatusBadRequest && refusal.Status != http.StatusNotFound {
+		return err
+	}
+	for _, d := range answer.Errors {
+		switch d.Code {
+		case transport.ManifestBlobUnknownErrorCode, transport.BlobUnknownErrorCode:
+			refusal.unseen = true
+		case transport.DigestInvalidErrorCode:
+			refusal.unseen = refusal.unseen || matches
+		}
+	}
+	return err
+}
+
+func isUnseen(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.unseen
 }
