@@ -5,15 +5,27 @@ GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT = mvdan.cc/gofumpt@v0.12.0
 
-.PHONY: build test test-unprivileged check demo bench peers
+# Of make image: static has nothing but the command, shell is on BASE.
+VARIANT = static
+BASE = docker.io/library/busybox:stable
+IMAGE = oci-archive:bin/crane-bake-$(VARIANT).oci.tar
+
+.PHONY: build image test test-unprivileged check demo bench peers
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w" -o bin/crane-bake ./cmd/crane-bake
+
+# The command's own image, for CI systems: docs/image.md. No Docker.
+image:
+	$(if $(filter static shell,$(VARIANT)),,$(error VARIANT is static or shell, not "$(VARIANT)"))
+	@mkdir -p bin
+	$(GO) run ./internal/selfimage $(if $(filter shell,$(VARIANT)),-base $(BASE)) $(IMAGE)
 
 # Everything: unit tests, command line scripts, and the end-to-end tests
 # against real registries, image tools and a container runtime.
 test: peers
 	$(GO) test -race -shuffle=on ./...
+	cd examples/ci/internal/recipetest && $(GO) test -shuffle=on ./...
 
 # The same tests as a user without privileges, HOME or a writable directory.
 test-unprivileged: peers

@@ -47,9 +47,19 @@ type Options struct {
 	// empty is none. A file counts as unchanged while its device, inode, size
 	// and times are the same.
 	CacheDir string
+	// SBOM attaches a bill of materials to each platform's image and to the
+	// index, in this format; empty is none. It follows from the image alone.
+	SBOM SBOMFormat
+	// Provenance attaches SLSA provenance to each platform's image and to the
+	// index; nil is none.
+	Provenance *Provenance
 	// Progress hears of every blob on its way, from several goroutines; nil is
 	// for nobody.
 	Progress func(Event)
+}
+
+func (o Options) publishing() PublishOptions {
+	return PublishOptions{SBOM: o.SBOM, Provenance: o.Provenance, Progress: o.Progress}
 }
 
 // Bake bakes spec onto spec.Base and publishes it at every location of
@@ -69,8 +79,8 @@ func (p *Plan) Bake(ctx context.Context, remote *Remote, opts Options) (*Report,
 		return nil, err
 	}
 	remote = remote.orDefault()
-	openBase := func(ctx context.Context, pub *publisher) (*Image, error) {
-		base, err := open(ctx, "base", p.spec.Base, remote, p.platforms, func(images int) { pub.reserve(ctx, images) })
+	opened := func(ctx context.Context, pub *publisher) (*Image, error) {
+		base, err := openBase(ctx, "base", p.spec.Base, remote, p.platforms, func(images int) { pub.reserve(ctx, images) })
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +96,7 @@ func (p *Plan) Bake(ctx context.Context, remote *Remote, opts Options) (*Report,
 	}
 	memory := p.recall(opts.CacheDir, remote.logger)
 	for {
-		report, img, err := publish(ctx, p.layers, openBase, remote, p.spec.Tags, opts.Progress)
+		report, img, err := publish(ctx, p.layers, opened, remote, p.spec.Tags, opts.publishing())
 		if img != nil {
 			img.base.Close() // was opened for reading only
 		}
@@ -102,6 +112,9 @@ func (p *Plan) Bake(ctx context.Context, remote *Remote, opts Options) (*Report,
 
 // PublishOptions say how Publish goes about its work; the zero value works.
 type PublishOptions struct {
+	// SBOM and Provenance are those of Options.
+	SBOM       SBOMFormat
+	Provenance *Provenance
 	// Progress hears of every blob on its way, from several goroutines; nil is
 	// for nobody.
 	Progress func(Event)
@@ -115,13 +128,13 @@ func Publish(ctx context.Context, img *Image, remote *Remote, opts PublishOption
 		pub.reserve(ctx, len(img.base.images))
 		return img, nil
 	}
-	report, _, err := publish(ctx, img.changes.bakedLayers(), openBase, remote.orDefault(), tags, opts.Progress)
+	report, _, err := publish(ctx, img.changes.bakedLayers(), openBase, remote.orDefault(), tags, opts)
 	return report, err
 }
 
 // publish publishes an image of layers and a base.
-func publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Context, *publisher) (*Image, error), remote *Remote, tags []string, progress func(Event)) (*Report, *Image, error) {
-	pub, err := newPublisher(remote, tags, progress)
+func publish(ctx context.Context, layers []*bakedLayer, openBase func(context.Context, *publisher) (*Image, error), remote *Remote, tags []string, opts PublishOptions) (*Report, *Image, error) {
+	pub, err := newPublisher(remote, tags, opts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -134,12 +147,9 @@ func (p *publisher) publish(ctx context.Context, layers []*bakedLayer, openBase 
 	var img *Image
 	var a *assembled
 	ctx, p.requests = registry.Counting(ctx)
-	layersDone := make(chan struct{})
+	described := make(chan struct{}) // the configs name the layers' digests
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(layersDone)
-		return p.layers(gctx, layers)
-	})
+	g.Go(func() error { return p.layers(gctx, layers, described) })
 	g.Go(func() error {
 		var err error
 		if img, err = openBase(gctx, p); err != nil {
@@ -152,7 +162,7 @@ func (p *publisher) publish(ctx context.Context, layers []*bakedLayer, openBase 
 		}
 		g.Go(func() error { return p.base(gctx, img.base) })
 		select {
-		case <-layersDone:
+		case <-described:
 		case <-gctx.Done():
 			return context.Cause(gctx)
 		}
@@ -162,6 +172,10 @@ func (p *publisher) publish(ctx context.Context, layers []*bakedLayer, openBase 
 		if a, err = img.assemble(gctx); err != nil {
 			return err
 		}
+		if a, err = p.with(img, a); err != nil {
+			return err
+		}
+		g.Go(func() error { return p.documentBlobs(gctx, a) })
 		return p.configs(gctx, a)
 	})
 	if err := g.Wait(); err != nil {

@@ -5,6 +5,7 @@ package bake
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,7 +64,7 @@ type imageSource interface {
 // multi-platform image it reads the platforms that satisfy one of platforms,
 // or all without any. Everything read is verified against its digest.
 func Open(ctx context.Context, ref string, remote *Remote, platforms ...v1.Platform) (*Base, error) {
-	return open(ctx, "base", ref, remote.orDefault(), platforms, func(int) {})
+	return openBase(ctx, "base", ref, remote.orDefault(), platforms, func(int) {})
 }
 
 // open is Open for an image that is called what in errors. It tells expect how
@@ -73,6 +74,10 @@ func open(ctx context.Context, what, ref string, remote *Remote, platforms []v1.
 	if err != nil {
 		return nil, err
 	}
+	return b.readOrClose(ctx, remote, platforms, expect)
+}
+
+func (b *Base) readOrClose(ctx context.Context, remote *Remote, platforms []v1.Platform, expect func(images int)) (*Base, error) {
 	if err := b.read(ctx, platforms, cap(remote.moving), expect); err != nil {
 		b.source.Close()
 		return nil, &sideError{b.side, err}
@@ -159,7 +164,7 @@ func (b *Base) readBelow(ctx context.Context, raw []byte, platforms []v1.Platfor
 		}
 		b.images = []*baseImage{img}
 		if err := b.keepOnly(platforms); err != nil {
-			return fmt.Errorf("%w; it has %s", err, img.platform)
+			return fmt.Errorf("%w; it has %s", err, cmp.Or(img.platform.String(), "none that is named"))
 		}
 		return nil
 	case desc.MediaType.IsSchema1():
@@ -248,11 +253,11 @@ func (b *Base) readEntry(ctx context.Context, entry v1.Descriptor) (*baseImage, 
 // agrees checks what an index says of a manifest against the manifest.
 func agrees(entry, manifest v1.Descriptor) error {
 	if entry.Size != manifest.Size {
-		return fmt.Errorf("manifest %s: %w: it has %d bytes, its index says %d", entry.Digest, ErrIntegrity, manifest.Size, entry.Size)
+		return fmt.Errorf("manifest %s: %w", entry.Digest, integrityf("it has %d bytes, its index says %d", manifest.Size, entry.Size))
 	}
 	if manifest.MediaType != "" && entry.MediaType != manifest.MediaType {
 		// A manifest that two readers understand differently (CVE-2021-41190).
-		return fmt.Errorf("manifest %s: %w: its media type is %q, its index says %q", entry.Digest, ErrIntegrity, manifest.MediaType, entry.MediaType)
+		return fmt.Errorf("manifest %s: %w", entry.Digest, integrityf("its media type is %q, its index says %q", manifest.MediaType, entry.MediaType))
 	}
 	return nil
 }
@@ -285,7 +290,7 @@ func (b *Base) readImage(ctx context.Context, desc v1.Descriptor, raw []byte) (*
 		return nil, fmt.Errorf("reading config %s: %w", config.Digest, err)
 	}
 	if n, m := len(img.manifest.Layers), len(img.config.diffIDs); n != m {
-		return nil, fmt.Errorf("%w: manifest %s has %d layers, its config %d", ErrIntegrity, desc.Digest, n, m)
+		return nil, integrityf("manifest %s has %d layers, its config %d", desc.Digest, n, m)
 	}
 	if img.desc.Platform != nil {
 		img.platform = *img.desc.Platform

@@ -25,6 +25,7 @@ type blob struct {
 	base    bool // of the base image, rather than of the bake
 	content registry.Content
 	from    *registry.Repository // where it can be mounted from, or nil
+	origin  *registry.Repository // that from is a mirror of and that may have it, or nil
 	held    map[target]bool      // the targets that are known to have it
 }
 

@@ -41,6 +41,8 @@ type assembled struct {
 	raw    []byte
 	index  bool
 	images []assembledImage
+
+	documents []*document // that are published with it
 }
 
 // assembledImage is one platform's image.

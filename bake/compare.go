@@ -153,7 +153,9 @@ func comparePlatform(ctx context.Context, d *Difference, sides [2]*Base, a, b *b
 		}
 		c.sides[i] = comparedSide{Base: sides[i], img: one, what: inspected}
 	}
-	c.compare()
+	if err := c.compare(); err != nil {
+		return nil, err
+	}
 	if err := c.schemas(ctx); err != nil {
 		return nil, err
 	}

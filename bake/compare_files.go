@@ -15,14 +15,19 @@ func (c *comparison) files() {
 	a, b := c.sides[0].what, c.sides[1].what
 	for _, side := range c.sides {
 		if !side.what.Recorded {
-			c.difference.note("%s has no record of a bake: of files that are not bound only those in both images were compared", side.location)
+			c.difference.note("%s %s: its variables, labels, annotations and settings are those of base and bake together, and of files that are not bound only those in both images are compared", side.location, side.unrecorded())
 		}
 	}
 	x, y := filesByPath(a.Files), filesByPath(b.Files)
 	for _, path := range slices.Sorted(maps.Keys(union(x, y))) {
 		f, inA := x[path]
 		g, inB := y[path]
-		if inA && inB && f.content == g.content || !(inA && inB) && !(f.bound || g.bound) && !(a.Recorded && b.Recorded) {
+		switch {
+		case inA && inB && f.content == g.content:
+			continue
+		case !c.recorded() && inA != inB && c.inBase(path, inA):
+			continue
+		case !c.recorded() && inA != inB && !f.bound && !g.bound:
 			continue
 		}
 		change := FileChange{Path: path, As: []string{}}
@@ -39,6 +44,21 @@ func (c *comparison) files() {
 		}
 		c.out.Files = append(c.out.Files, change)
 	}
+}
+
+// inBase reports whether the side that does not list the file, B where A does,
+// binds it all the same: it is in the base of a bake that is recorded, and was
+// not read.
+func (c *comparison) inBase(path string, inA bool) bool {
+	side := c.sides[0]
+	if inA {
+		side = c.sides[1]
+	}
+	bound := side.what.Recorded && len(rolesOf(side.what.Bindings)[path]) > 0
+	if bound {
+		c.difference.note("%s has %s from its base: it was not compared", side.location, path)
+	}
+	return bound
 }
 
 // pathFile is what is at a path.

@@ -4,7 +4,6 @@
 package bake
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 
@@ -16,18 +15,22 @@ import (
 // A PlatformDifference says how the images for one platform differ. What is the
 // same in both is left out.
 type PlatformDifference struct {
-	Platform      string          `json:"platform"`
-	Identical     bool            `json:"identical"` // the same digest: nothing else was looked at
-	Base          *BaseChange     `json:"base,omitempty"`
-	ConnectPrefix *Change         `json:"connectPrefix,omitempty"`
-	Bindings      []Change        `json:"bindings"`    // "model", "schema NAME", "stream SLOT", "attachment PATH": in-image paths
-	Files         []FileChange    `json:"files"`       // by path
-	Schemas       []SchemaChange  `json:"schemas"`     // bound under one name in both
-	Env           []Change        `json:"env"`         // that the bakes set, but for the contract's own
-	Labels        []Change        `json:"labels"`      // that the bakes set
-	Annotations   []Change        `json:"annotations"` // that the bakes set
-	Settings      []Change        `json:"settings"`    // further members of the config that the bakes set, as JSON
-	Layers        LayerDifference `json:"layers"`
+	Platform      string         `json:"platform"`
+	Identical     bool           `json:"identical"` // the same digest: nothing else was looked at
+	Base          *BaseChange    `json:"base,omitempty"`
+	ConnectPrefix *Change        `json:"connectPrefix,omitempty"`
+	Bindings      []Change       `json:"bindings"` // "model", "schema NAME", "stream SLOT", "attachment PATH": in-image paths
+	Files         []FileChange   `json:"files"`    // by path
+	Schemas       []SchemaChange `json:"schemas"`  // bound under one name in both
+	// Env, Labels, Annotations and Settings are what the bakes set: variables
+	// but for the contract's own, labels, annotations, and further members of
+	// the config as JSON. Where a side has no record of its bake they are those
+	// of the whole images.
+	Env         []Change        `json:"env"`
+	Labels      []Change        `json:"labels"`
+	Annotations []Change        `json:"annotations"`
+	Settings    []Change        `json:"settings"`
+	Layers      LayerDifference `json:"layers"`
 }
 
 func newPlatformDifference(platform string) *PlatformDifference {
@@ -94,11 +97,9 @@ type comparison struct {
 }
 
 // compare compares all but the schemas' contents.
-func (c *comparison) compare() {
+func (c *comparison) compare() error {
 	a, b := c.sides[0].what, c.sides[1].what
-	if !sameBase(a.Base, b.Base) {
-		c.out.Base = &BaseChange{a.Base, b.Base}
-	}
+	c.base()
 	prefix := func(p *InspectedPlatform) map[string]string {
 		if p.Bindings.ConnectPrefix == "" {
 			return nil
@@ -109,20 +110,9 @@ func (c *comparison) compare() {
 		c.out.ConnectPrefix = &changed[0]
 	}
 	c.out.Bindings = mapChanges(bindingsByName(a.Bindings), bindingsByName(b.Bindings))
-	c.out.Env = mapChanges(ownEnv(a), ownEnv(b))
-	c.out.Labels = mapChanges(a.Labels.Set, b.Labels.Set)
-	c.out.Annotations = mapChanges(a.Annotations.Set, b.Annotations.Set)
-	c.out.Settings = mapChanges(texts(a.Settings), texts(b.Settings))
 	c.files()
 	c.layers()
-}
-
-// sameBase compares bases by digest, where both are known.
-func sameBase(a, b InspectedBase) bool {
-	if a.Digest == nil || b.Digest == nil {
-		return a.Digest == b.Digest && a.Name == b.Name
-	}
-	return *a.Digest == *b.Digest && a.Name == b.Name
+	return c.values()
 }
 
 // bindingsByName is what bindings bind, by the names of PlatformDifference.
@@ -133,23 +123,6 @@ func bindingsByName(b engine.Bindings) map[string]string {
 			f.Name = f.Path
 		}
 		out[describe(f.Role, f.Name)] = f.Path
-	}
-	return out
-}
-
-// ownEnv is the variables that a bake set, without the contract's.
-func ownEnv(p *InspectedPlatform) map[string]string {
-	env := maps.Clone(p.Env.Set)
-	for _, k := range contractVariables {
-		delete(env, k)
-	}
-	return env
-}
-
-func texts(m map[string]json.RawMessage) map[string]string {
-	out := map[string]string{}
-	for k, raw := range m {
-		out[k] = string(raw)
 	}
 	return out
 }
@@ -189,18 +162,21 @@ func union[V any](a, b map[string]V) map[string]bool {
 
 // layers compares layers by digest.
 func (c *comparison) layers() {
-	has := func(layers []ReportLayer, digest v1.Hash) bool {
-		return slices.ContainsFunc(layers, func(l ReportLayer) bool { return l.Digest == digest })
+	has := func(side comparedSide, digest v1.Hash) bool {
+		if !side.what.Recorded { // more layers may be of the bake than were looked at
+			return slices.ContainsFunc(side.img.manifest.Layers, func(d v1.Descriptor) bool { return d.Digest == digest })
+		}
+		return slices.ContainsFunc(side.what.Layers, func(l ReportLayer) bool { return l.Digest == digest })
 	}
-	out, a, b := &c.out.Layers, c.sides[0].what.Layers, c.sides[1].what.Layers
-	for _, l := range a {
+	out, a, b := &c.out.Layers, c.sides[0], c.sides[1]
+	for _, l := range a.what.Layers {
 		if has(b, l.Digest) {
 			out.Shared = append(out.Shared, l)
 		} else {
 			out.OnlyA = append(out.OnlyA, l)
 		}
 	}
-	for _, l := range b {
+	for _, l := range b.what.Layers {
 		if !has(a, l.Digest) {
 			out.OnlyB = append(out.OnlyB, l)
 		}

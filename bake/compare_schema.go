@@ -77,7 +77,7 @@ func (c *comparison) schemas(ctx context.Context) error {
 		for i, f := range []InspectedFile{x[name], y[name]} {
 			text, ok := contents[i][f.Path]
 			if sum := sha256.Sum256(text); ok && hex.EncodeToString(sum[:]) != f.SHA256 {
-				return &sideError{c.sides[i].side, fmt.Errorf("%w: %s is not what the record says", ErrIntegrity, f.Path)}
+				return &sideError{c.sides[i].side, integrityf("%s is not what the record says", f.Path)}
 			}
 			texts[i] = text
 		}

@@ -11,8 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -20,53 +18,78 @@ import (
 )
 
 // readLayer reads layer n of an image to its end, proves its digest, size and
-// diffID, and calls visit for its entries; see layer.Read.
+// diffID, and calls visit for its entries; see layer.Read. An error of visit's
+// own is returned as it is.
 func (b *Base) readLayer(ctx context.Context, img *baseImage, n int, visit func(layer.Entry) error) error {
 	desc := img.manifest.Layers[n]
-	var visiting error
-	diffID, err := b.readContent(ctx, desc, func(e layer.Entry) error {
-		visiting = visit(e)
-		return visiting
-	})
-	if visiting != nil {
-		return visiting
-	}
+	diffID, err := b.readContent(ctx, desc, visit)
 	if err == nil && diffID != img.config.diffIDs[n] {
-		err = errDiffID(diffID, img.config.diffIDs[n])
+		err = integrityf("uncompressed it is %s, its config says %s", diffID, img.config.diffIDs[n])
 	}
-	if err != nil {
-		return &sideError{fmt.Sprintf("%s: layer %d of %d, %s", b.side, n+1, len(img.manifest.Layers), desc.Digest), err}
+	var own *visitError
+	switch {
+	case errors.As(err, &own):
+		return own.err
+	case err != nil:
+		return &sideError{fmt.Sprintf("layer %d of %d, %s", n+1, len(img.manifest.Layers), desc.Digest), err}
 	}
 	return nil
 }
 
-func errDiffID(got, want v1.Hash) error {
-	return fmt.Errorf("%w: uncompressed it is %s, its config says %s", ErrIntegrity, got, want)
-}
+// visitError is an error of those who look at a layer, not of the layer.
+type visitError struct{ err error }
+
+func (e *visitError) Error() string { return e.err.Error() }
+func (e *visitError) Unwrap() error { return e.err }
 
 // readContent reads the layer that desc describes to its end, proves its digest
-// and size, and returns its diffID; see layer.Read. An error of visit is
-// returned as it is.
+// and size, and returns its diffID; see layer.Read. An error of visit, other
+// than of reading an entry, is a visitError. Bytes that are the right ones and
+// no layer are ErrIntegrity.
 func (b *Base) readContent(ctx context.Context, desc v1.Descriptor, visit func(layer.Entry) error) (v1.Hash, error) {
 	rc, err := b.source.blob(ctx, desc)
 	if err != nil {
 		return v1.Hash{}, err
 	}
 	defer rc.Close() // was opened for reading only
-	var visiting error
+	var visiting, reading error
 	diffID, err := layer.Read(ctx, rc, desc.Size, layer.Limits{}, func(e layer.Entry) error {
+		if open := e.Open; open != nil {
+			e.Open = func() (io.ReadCloser, error) {
+				content, err := open()
+				return noting{content, &reading}, err
+			}
+		}
 		visiting = visit(e)
 		return visiting
 	})
-	if visiting != nil {
-		return diffID, visiting
+	if visiting != nil && reading == nil {
+		return diffID, &visitError{visiting}
 	}
 	// What the compression leaves behind counts too, and of damaged bytes their
 	// digest says more than a decompressor.
-	if _, rest := io.Copy(io.Discard, rc); rest != nil && (err == nil || errors.Is(rest, ErrIntegrity)) {
+	_, rest := io.Copy(io.Discard, rc)
+	switch {
+	case rest != nil && (err == nil || errors.Is(rest, ErrIntegrity)):
 		err = rest
+	case rest == nil && err != nil && ctx.Err() == nil && isMismatch(err) && !errors.Is(err, ErrIntegrity):
+		err = &integrityError{err}
 	}
 	return diffID, err
+}
+
+// noting keeps the error of a reading.
+type noting struct {
+	io.ReadCloser
+	failed *error
+}
+
+func (n noting) Read(p []byte) (int, error) {
+	k, err := n.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		*n.failed = err
+	}
+	return k, err
 }
 
 // An imageFile is a file or link that a layer of an image has.
@@ -99,131 +122,4 @@ func hashFile(e layer.Entry, n int) (imageFile, error) {
 // packed is the file in the words of the layer that it is in.
 func (f imageFile) packed() layer.File {
 	return layer.File{Name: f.Name, Type: f.Type, Size: f.Size, SHA256: f.sha256, Linkname: f.Linkname}
-}
-
-// A view is what the upper layers of an image show of its file system. Layers
-// are added from the top.
-type view struct {
-	files map[string]imageFile
-	gone  map[string]bool // names that an upper layer deletes, or hides as a whole
-	read  int             // how many layers were added
-	dirs  map[string]bool // directories, those that only hold a file included
-}
-
-// addLayer adds layer n, below the ones that were added before.
-func (v *view) addLayer(ctx context.Context, b *Base, img *baseImage, n int) error {
-	var files []imageFile
-	err := b.readLayer(ctx, img, n, func(e layer.Entry) error {
-		f, err := hashFile(e, n)
-		files = append(files, f)
-		return err
-	})
-	if err == nil {
-		v.add(files, n)
-	}
-	return err
-}
-
-// add adds the files of layer n, below the ones that were added before.
-func (v *view) add(files []imageFile, n int) {
-	if v.files == nil {
-		v.files, v.dirs, v.gone = map[string]imageFile{}, map[string]bool{}, map[string]bool{}
-	}
-	var whiteouts []string // they are about the layers below this one
-	added := map[string]imageFile{}
-	var dirs []string
-	for _, f := range files {
-		dir, base := path.Split(f.Name)
-		if hidden, isWhiteout := strings.CutPrefix(base, ".wh."); isWhiteout {
-			// OCI image-spec, layer.md, "Whiteouts".
-			name := path.Clean(dir)
-			if hidden != ".wh..opq" {
-				name = path.Join(dir, hidden)
-			}
-			whiteouts = append(whiteouts, name)
-			continue
-		}
-		if v.hides(f.Name) {
-			continue
-		}
-		if f.Type == tar.TypeDir {
-			dirs = append(dirs, f.Name)
-			continue
-		}
-		f.layer = n
-		added[f.Name] = f // of repetitions the last one counts
-	}
-	for name, f := range added {
-		if _, above := v.files[name]; !above && !v.dirs[name] {
-			v.files[name] = f
-			dirs = append(dirs, path.Dir(name))
-		}
-	}
-	for _, dir := range dirs {
-		for ; dir != "." && !v.dirs[dir]; dir = path.Dir(dir) {
-			v.dirs[dir] = true
-		}
-	}
-	for _, name := range whiteouts {
-		v.gone[name] = true
-	}
-	v.read++
-}
-
-// hides reports whether the layers so far delete name, or have something in the
-// place of a directory above it.
-func (v *view) hides(name string) bool {
-	if v.gone["."] || v.gone[name] {
-		return true
-	}
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if _, isFile := v.files[dir]; isFile || v.gone[dir] {
-			return true
-		}
-	}
-	return false
-}
-
-// resolve follows links from the in-image path p, from the root on as the
-// system does; false is for a file that is not in view.
-func (v *view) resolve(p string) (imageFile, bool) {
-	name := strings.TrimPrefix(path.Clean("/"+p), "/")
-	for range 40 {
-		if next, linked := v.throughDirs(name); linked {
-			name = next
-			continue
-		}
-		f, ok := v.files[name]
-		switch {
-		case !ok:
-			return f, false
-		case f.Type == tar.TypeSymlink:
-			name = linkTarget(name, f.Linkname)
-		case f.Type == tar.TypeLink:
-			name = f.Linkname
-		default:
-			return f, true
-		}
-	}
-	return imageFile{}, false
-}
-
-// throughDirs replaces the first directory of name that is a symbolic link.
-func (v *view) throughDirs(name string) (string, bool) {
-	for i, c := range name {
-		if c != '/' {
-			continue
-		}
-		if f, ok := v.files[name[:i]]; ok && f.Type == tar.TypeSymlink {
-			return path.Join(linkTarget(name[:i], f.Linkname), name[i+1:]), true
-		}
-	}
-	return "", false
-}
-
-func linkTarget(name, target string) string {
-	if path.IsAbs(target) {
-		return strings.TrimPrefix(path.Clean(target), "/")
-	}
-	return strings.TrimPrefix(path.Join("/", path.Dir(name), target), "/")
 }

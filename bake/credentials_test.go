@@ -26,3 +26,11 @@ func pullAs(t testing.TB, ref string, k authn.Keychain) {
 	}
 	validImage(t, img)
 }
+
+// pushAs stores an image with credentials.
+func pushAs(t testing.TB, ref string, img remote.Taggable, k authn.Keychain) {
+	t.Helper()
+	if err := remote.Push(reference(t, ref), img, remote.WithContext(t.Context()), remote.WithAuthFromKeychain(k)); err != nil {
+		t.Fatalf("pushing %s: %v", ref, err)
+	}
+}

@@ -126,6 +126,9 @@ func foresee(ctx context.Context, img *Image, remote *Remote, loc Location, b *b
 	if _, ok := remote.ledger.holder(repo.RegistryStr(), b.desc.Digest); ok {
 		return Mounted
 	}
+	if origin := originOf(img.base.source); b.base && origin != nil && registry.SameRegistry(origin.Name(), repo) && origin.Name().Name() != repo.Name() {
+		return Mounted
+	}
 	if !b.base && b.desc.Size < worthAsking {
 		return lacking
 	}

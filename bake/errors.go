@@ -26,7 +26,8 @@ var (
 	// ErrUnavailable: a registry cannot be reached, fails, or limits the rate,
 	// after all retries.
 	ErrUnavailable = registry.ErrUnavailable
-	// ErrIntegrity: content does not match its digest.
+	// ErrIntegrity: content does not match its digest, or an image contradicts
+	// itself or the record of its bake.
 	ErrIntegrity = registry.ErrIntegrity
 	// ErrChanged: a source file changed while it was read.
 	ErrChanged = layer.ErrChanged
@@ -42,6 +43,18 @@ func (e *usageError) Is(target error) bool { return target == ErrUsage }
 
 func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// integrityError is an ErrIntegrity that is not about a digest, and reads as
+// itself.
+type integrityError struct{ err error }
+
+func (e *integrityError) Error() string        { return e.err.Error() }
+func (e *integrityError) Unwrap() error        { return e.err }
+func (e *integrityError) Is(target error) bool { return target == ErrIntegrity }
+
+func integrityf(format string, args ...any) error {
+	return &integrityError{fmt.Errorf(format, args...)}
 }
 
 // A PartialError says that an image was published in some places before a

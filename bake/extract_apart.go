@@ -26,7 +26,7 @@ func (x *extraction) takeApart() error {
 			return usagef("it has no record of a bake, and several platforms: choose one")
 		}
 		if _, labelled := first.config.labels[RecordLabel]; labelled {
-			x.note("%v: its record tells nothing of them", errUponBake)
+			x.note("%v", errUponBake)
 		}
 		return x.guess(first)
 	}
@@ -37,9 +37,6 @@ func (x *extraction) takeApart() error {
 			return err
 		}
 		baked, err := x.img.unbake(one, record)
-		if err == nil {
-			err = checkRecord(record)
-		}
 		if err != nil {
 			return err
 		}

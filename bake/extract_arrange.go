@@ -65,7 +65,7 @@ func (a *arranging) settle() error {
 		_, err = ParseLayerMode(string(pt.layerMode))
 	}
 	if err != nil {
-		return fmt.Errorf("%w: its record: %v", ErrIntegrity, err)
+		return integrityf("its record: %v", err)
 	}
 	if prefix := a.spec.Env["CONNECT_PREFIX"]; prefix != "" {
 		delete(a.spec.Env, "CONNECT_PREFIX")

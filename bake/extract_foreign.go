@@ -5,7 +5,6 @@ package bake
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -20,11 +19,15 @@ import (
 func (x *extraction) guess(one *baseImage) error {
 	env := envMap(contractEnv(envMap(one.config.env)))
 	if len(env) == 0 {
-		return fmt.Errorf("nothing is baked into it: its environment has none of %s: %w", strings.Join(contractVariables, ", "), ErrNotFound)
+		return errNothingBaked()
 	}
 	x.patch = patch{env: env, compression: Compression{}.String(), layerMode: LayersAuto}
 	_, x.prefixGiven = env["CONNECT_PREFIX"]
-	return nil
+	out, err := one.leftOut()
+	if out != "" {
+		x.note("%s", out)
+	}
+	return err
 }
 
 // haulForeign finds the bound files, and those beside them, as Inspect does,
@@ -109,7 +112,7 @@ func (x *extraction) haulWanted(ctx context.Context, wanted map[string]imageFile
 		f := wanted[p]
 		h, ok := kept[f.layer][f.Name]
 		if !ok || h.sha256 != f.sha256 {
-			return fmt.Errorf("%w: %s is another file at a second reading", ErrIntegrity, p)
+			return integrityf("%s is another file at a second reading", p)
 		}
 		if used[h.spooled] { // links may lead to one file
 			var err error

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 
 	"github.com/crane-bake/crane-bake/internal/layer"
@@ -44,10 +43,10 @@ func (x *extraction) haul(ctx context.Context) error {
 		left := room // a layer has no more than all assets have
 		err := x.img.readLayer(ctx, one, n, func(e layer.Entry) error {
 			if err := extractable(e, seen); err != nil {
-				return fmt.Errorf("%w: layer %d: /%s %w", ErrIntegrity, n+1, e.Name, err)
+				return integrityf("layer %d: /%s %w", n+1, e.Name, err)
 			}
 			if left -= e.Size; left < 0 {
-				return fmt.Errorf("%w: layer %d has more than the %d bytes that its record tells of", ErrIntegrity, n+1, room)
+				return integrityf("layer %d has more than the %d bytes that its record tells of", n+1, room)
 			}
 			kept, err := x.keep(e)
 			h.entries = append(h.entries, kept)
@@ -104,20 +103,6 @@ func extractable(e layer.Entry, seen map[string]byte) error {
 	return errors.New("is neither a file nor a directory nor a link")
 }
 
-// checkRecord refuses a record whose assets cannot be those of a bake.
-func checkRecord(r *Record) error {
-	if len(r.Assets) > 0 && (path.Clean(r.AssetsDir) != r.AssetsDir || !path.IsAbs(r.AssetsDir) || r.AssetsDir == "/") {
-		return fmt.Errorf("%w: its record has the assets directory %q", ErrIntegrity, r.AssetsDir)
-	}
-	for _, f := range r.Assets {
-		clean := path.IsAbs(f.Path) && path.Clean(f.Path) == f.Path && sayable(f.Path)
-		if !clean || f.Path == "/" && !f.Tree || f.Size < 0 || classOf(f.Role) == "" {
-			return fmt.Errorf("%w: its record has an asset that no bake has: role %q, path %q, %d bytes", ErrIntegrity, f.Role, f.Path, f.Size)
-		}
-	}
-	return nil
-}
-
 // maxMismatches is how many mismatches an error names.
 const maxMismatches = 5
 
@@ -148,5 +133,5 @@ func (x *extraction) compare(packed []layer.File) error {
 	if n := len(wrong) - maxMismatches; n > 0 {
 		wrong, more = wrong[:maxMismatches], fmt.Sprintf("; and %d more", n)
 	}
-	return fmt.Errorf("%w: its layers are not what its record says: %s%s", ErrIntegrity, strings.Join(wrong, "; "), more)
+	return integrityf("its layers are not what its record says: %s%s", strings.Join(wrong, "; "), more)
 }

@@ -66,12 +66,11 @@ func TestExtractRefuses(t *testing.T) {
 		headers []tar.Header
 		asset   bake.RecordedFile
 		says    string
-		other   bool // an error that is not about integrity
 	}{
-		{name: "an absolute name", headers: []tar.Header{reg("/assets/tree/x")}, asset: tree, says: "name is absolute", other: true},
-		{name: "a name that leads up", headers: []tar.Header{reg("../x")}, asset: tree, says: `name has ".." in it`, other: true},
-		{name: "a name that leads up later", headers: []tar.Header{reg("assets/tree/../../../x")}, asset: tree, says: `name has ".." in it`, other: true},
-		{name: "a name that is no text", headers: []tar.Header{reg("assets/tree/\xff")}, asset: tree, says: "no UTF-8", other: true},
+		{name: "an absolute name", headers: []tar.Header{reg("/assets/tree/x")}, asset: tree, says: "name is absolute"},
+		{name: "a name that leads up", headers: []tar.Header{reg("../x")}, asset: tree, says: `name has ".." in it`},
+		{name: "a name that leads up later", headers: []tar.Header{reg("assets/tree/../../../x")}, asset: tree, says: `name has ".." in it`},
+		{name: "a name that is no text", headers: []tar.Header{reg("assets/tree/\xff")}, asset: tree, says: "no UTF-8"},
 		{name: "a device", headers: []tar.Header{{Name: "assets/tree/null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}}, asset: tree, says: "is neither a file"},
 		{name: "a pipe", headers: []tar.Header{{Name: "assets/tree/pipe", Typeflag: tar.TypeFifo}}, asset: tree, says: "is neither a file"},
 		{name: "a file twice", headers: []tar.Header{reg("assets/tree/x"), reg("assets/tree/x")}, asset: tree, says: "occurs twice"},
@@ -83,7 +82,7 @@ func TestExtractRefuses(t *testing.T) {
 		{name: "a link out of an archive", headers: []tar.Header{{Name: "assets/z", Typeflag: tar.TypeSymlink, Linkname: "../etc"}}, asset: unpacked, says: "belongs to none of its assets"},
 		{name: "an absolute link in an archive", headers: []tar.Header{{Name: "assets/z", Typeflag: tar.TypeSymlink, Linkname: "/etc"}}, asset: unpacked, says: "belongs to none of its assets"},
 		{name: "a hard link to elsewhere", headers: []tar.Header{{Name: "assets/z", Typeflag: tar.TypeLink, Linkname: "etc/passwd"}}, asset: unpacked, says: "no earlier file"},
-		{name: "a hard link that leads up", headers: []tar.Header{{Name: "assets/z", Typeflag: tar.TypeLink, Linkname: "../etc/passwd"}}, asset: unpacked, says: `name has ".." in it`, other: true},
+		{name: "a hard link that leads up", headers: []tar.Header{{Name: "assets/z", Typeflag: tar.TypeLink, Linkname: "../etc/passwd"}}, asset: unpacked, says: `name has ".." in it`},
 		{name: "a link for a file", headers: []tar.Header{{Name: "assets/model.py3", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}}, asset: recorded(bake.RoleModel, "/assets/model.py3", 0), says: "is no file"},
 		{name: "more than it says", headers: []tar.Header{reg("assets/model.py3"), reg("assets/other")}, asset: recorded(bake.RoleModel, "/assets/model.py3", 16), says: "has more than the 16 bytes"},
 		{name: "a file of its own", headers: []tar.Header{reg("assets/other")}, asset: recorded(bake.RoleModel, "/assets/model.py3", 16), says: "/assets/other is none of its assets"},
@@ -94,9 +93,9 @@ func TestExtractRefuses(t *testing.T) {
 		{name: "a path that is relative", asset: recorded(bake.RoleAsset, "../x", 16), says: "an asset that no bake has"},
 		{name: "the root as a file", asset: recorded(bake.RoleAsset, "/", 16), says: "an asset that no bake has"},
 		{name: "a negative size", asset: recorded(bake.RoleAsset, "/x", -16), says: "an asset that no bake has"},
-		{name: "a size that is a lie", layer: sized(t, 1<<40), asset: recorded(bake.RoleAsset, "/assets/x", 1<<50), says: "truncated", other: true},
-		{name: "a bomb", layer: zeros(t, 100<<20), asset: recorded(bake.RoleAsset, "/assets/x", 1<<40), says: "unpacks to more than", other: true},
-		{name: "no tar", layer: []byte(strings.Repeat("no tar ", 512)), asset: tree, says: "tar", other: true},
+		{name: "a size that is a lie", layer: sized(t, 1<<40), asset: recorded(bake.RoleAsset, "/assets/x", 1<<50), says: "truncated"},
+		{name: "a bomb", layer: zeros(t, 100<<20), asset: recorded(bake.RoleAsset, "/assets/x", 1<<40), says: "unpacks to more than"},
+		{name: "no tar", layer: []byte(strings.Repeat("no tar ", 512)), asset: tree, says: "tar"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			layer := tc.layer
@@ -111,7 +110,7 @@ func TestExtractRefuses(t *testing.T) {
 			srv := startWith(t, registrytest.Options{}, craft(t, base, layer, []bake.RecordedFile{asset}))
 			around := t.TempDir()
 			_, err := bake.Extract(t.Context(), srv.Host+"/team/base:1", filepath.Join(around, "out"), nil, bake.ExtractOptions{})
-			if err == nil || !strings.Contains(err.Error(), tc.says) || errors.Is(err, bake.ErrIntegrity) == tc.other {
+			if err == nil || !strings.Contains(err.Error(), tc.says) || !errors.Is(err, bake.ErrIntegrity) {
 				t.Errorf("got %v, want %q", err, tc.says)
 			}
 			if diff := cmp.Diff(map[string]string{}, treeOnDisk(t, around)); diff != "" {

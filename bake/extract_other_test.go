@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -100,6 +101,25 @@ func TestRoundTripOfFiles(t *testing.T) {
 				t.Errorf("digest %s, want %s", got.Digest, report.Digest)
 			}
 		})
+	}
+}
+
+// What may be the base's is not taken for the bake's, and is named.
+func TestLeftOut(t *testing.T) {
+	img := edit(t, built(t, registrytest.BaseImage(t, registrytest.ImageOptions{}), "STREAMS=0:/assets/rest.json;1:/assets/kafka.json", "REGION=eu"), func(config, manifest map[string]any) {
+		c := config["config"].(map[string]any)
+		c["Labels"], c["Cmd"], c["Hostname"] = map[string]any{"team": "risk"}, []string{}, "0123456789ab"
+		manifest["annotations"] = map[string]any{"note": "x", baseName: "docker.io/fastscore/engine:1"}
+	})
+	srv := startWith(t, registrytest.Options{}, img)
+	want := "left out, since nobody recorded whether they are the base's: variables ENGINE_HOME, PATH, REGION; labels team; annotations note; settings Entrypoint, ExposedPorts, Healthcheck, StopSignal, User, WorkingDir"
+	found := inspect(t, srv.Host+"/team/base:1", bake.InspectOptions{})
+	if diff := cmp.Diff([]string{want}, found.Notes); diff != "" {
+		t.Errorf("notes of inspect (-want +got):\n%s", diff)
+	}
+	out, _ := extract(t, srv.Host+"/team/base:1", bake.ExtractOptions{})
+	if !slices.Contains(out.Notes, want) {
+		t.Errorf("notes of extract %q, want %q", out.Notes, want)
 	}
 }
 

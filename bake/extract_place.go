@@ -165,7 +165,7 @@ func (a *arranging) listed(i int, name string) {
 func (a *arranging) placeFile(i int, name string) error {
 	entries := a.shares[i].entries
 	if len(entries) != 1 || entries[0].Type != tar.TypeReg {
-		return fmt.Errorf("%w: %s is no file", ErrIntegrity, a.x.assets[i].Path)
+		return integrityf("%s is no file", a.x.assets[i].Path)
 	}
 	return a.x.stage.place(entries[0].spooled, name, diskMode(entries[0]))
 }

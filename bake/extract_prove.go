@@ -23,7 +23,7 @@ func (x *extraction) prove(ctx context.Context, spec *Spec) (bool, error) {
 		spec.Allow = rulesToAllow(check.Findings)
 	}
 	if x.below == nil {
-		x.note("it has no record of a bake: a build gives another digest")
+		x.note("no record tells all of its bake: a build gives another digest")
 		return false, nil
 	}
 	image, err := Build(x.below, plan)
@@ -34,9 +34,12 @@ func (x *extraction) prove(ctx context.Context, spec *Spec) (bool, error) {
 	if err != nil {
 		return x.unproven(ctx, err)
 	}
+	_, saved := x.img.source.(*dockerSource)
 	switch {
 	case a.desc.Digest == x.img.desc.Digest:
 		return true, nil
+	case saved:
+		x.note("an archive of docker save does not keep the image's digest: whether a build gives it again is not known")
 	case x.foreign():
 		x.note("its layers were not made by crane-bake: a build gives another digest")
 	default:

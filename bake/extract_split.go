@@ -41,7 +41,7 @@ func (x *extraction) members() ([][]int, error) {
 				n = at(sharedClass)
 			}
 			if n < 0 {
-				return nil, fmt.Errorf("%w: its record names no layer for files of role %s", ErrIntegrity, f.Role)
+				return nil, integrityf("its record names no layer for files of role %s", f.Role)
 			}
 			layers[n] = append(layers[n], i)
 		}
@@ -167,7 +167,7 @@ func (s *splitting) all(entries []hauledEntry, most int) (owners []int, sorted i
 		e := entries[n]
 		if target, known := at[e.Linkname]; e.Type == tar.TypeLink {
 			if !known {
-				return nil, 0, fmt.Errorf("%w: /%s is a hard link to /%s, which is no earlier file", ErrIntegrity, e.Name, e.Linkname)
+				return nil, 0, integrityf("/%s is a hard link to /%s, which is no earlier file", e.Name, e.Linkname)
 			}
 			if target < sorted {
 				// It comes out of the archive that its target is in.
@@ -177,7 +177,7 @@ func (s *splitting) all(entries []hauledEntry, most int) (owners []int, sorted i
 		for ; current < len(s.unpacked) && !s.unpacks(s.unpacked[current], e); current++ {
 		}
 		if current == len(s.unpacked) {
-			return nil, 0, fmt.Errorf("%w: /%s %w", ErrIntegrity, e.Name, errNoSplit)
+			return nil, 0, integrityf("/%s %w", e.Name, errNoSplit)
 		}
 		owners, at[e.Name] = append(owners, s.unpacked[current]), n
 	}

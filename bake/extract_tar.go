@@ -6,7 +6,6 @@ package bake
 import (
 	"archive/tar"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 )
@@ -44,7 +43,7 @@ func (s *stage) addMember(w *tar.Writer, e hauledEntry, root string) error {
 	case tar.TypeLink:
 		target, ok := within(e.Linkname, root)
 		if !ok {
-			return fmt.Errorf("%w: /%s is a hard link to /%s, which is part of something else", ErrIntegrity, e.Name, e.Linkname)
+			return integrityf("/%s is a hard link to /%s, which is part of something else", e.Name, e.Linkname)
 		}
 		h.Linkname = target
 	}

@@ -137,6 +137,10 @@ func (t *fileTarget) publish(ctx context.Context, a *assembled) ([]string, error
 	for _, img := range a.images {
 		image.Manifests = append(image.Manifests, layout.Manifest{Config: img.manifest.Config, Layers: img.manifest.Layers})
 	}
+	var err error
+	if image.Attach, err = t.attachments(ctx, a); err != nil {
+		return nil, t.wrap(err)
+	}
 	if err := t.writer.Commit(ctx, image, t.tags()); err != nil {
 		return nil, t.wrap(err)
 	}

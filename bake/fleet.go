@@ -104,7 +104,9 @@ func (f *Fleet) bakeOn(ctx context.Context, img *Image, plan *Plan, progress fun
 		return nil, err
 	}
 	defer func() { done(err) }()
-	pub, err := newPublisher(f.remote, plan.spec.Tags, progress)
+	opts := f.opts.publishing()
+	opts.Progress = progress
+	pub, err := newPublisher(f.remote, plan.spec.Tags, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +119,15 @@ func (f *Fleet) bakeOn(ctx context.Context, img *Image, plan *Plan, progress fun
 		}
 	}
 	if !slices.ContainsFunc(plan.layers, func(l *bakedLayer) bool { return !l.made.Resolved() }) {
-		if report, err := img.alreadyAt(ctx, f.remote, plan.spec.Tags); report != nil || err != nil {
-			return report, err
+		report, err := img.alreadyAt(ctx, f.remote, plan.spec.Tags)
+		if err != nil {
+			return nil, err
+		}
+		if report != nil {
+			complete, err := pub.documentsAt(ctx, img, report)
+			if complete || err != nil {
+				return report, err
+			}
 		}
 	}
 	opened := func(ctx context.Context, pub *publisher) (*Image, error) {
@@ -151,7 +160,7 @@ func (f *Fleet) base(ctx context.Context, plan *Plan) (*Base, error) {
 		}
 	}
 	defer close(b.done)
-	b.base, b.err = open(ctx, "base", plan.spec.Base, f.remote, plan.platforms, func(int) {})
+	b.base, b.err = openBase(ctx, "base", plan.spec.Base, f.remote, plan.platforms, func(int) {})
 	return b.base, b.err
 }
 

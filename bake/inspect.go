@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -24,6 +23,9 @@ type InspectOptions struct {
 	// Slots finds out which schema each slot has. The model and the streams tell,
 	// whose layers are read where they are small, up to 1 MiB.
 	Slots bool
+	// Referrers lists what refers to the image, or to the index of images: bills
+	// of materials, provenance, signatures.
+	Referrers bool
 }
 
 // Inspect reads what is baked into the image at ref, whoever baked it: a
@@ -47,7 +49,14 @@ func Inspect(ctx context.Context, ref string, remote *Remote, opts InspectOption
 		Digest:    img.desc.Digest,
 		MediaType: img.desc.MediaType,
 		Index:     img.index != nil,
+		Referrers: []Referrer{},
 		Notes:     append([]string{}, img.notes...),
+	}
+	if opts.Referrers {
+		var note string
+		if out.Referrers, note = img.referrers(ctx); note != "" {
+			out.Notes = append(out.Notes, note)
+		}
 	}
 	for _, one := range img.images {
 		p, err := img.inspect(ctx, one)
@@ -58,7 +67,16 @@ func Inspect(ctx context.Context, ref string, remote *Remote, opts InspectOption
 			return nil, &sideError{img.side, fmt.Errorf("platform %s: %w", one.platform, err)}
 		}
 		if _, labelled := one.config.labels[RecordLabel]; labelled && !p.Recorded {
-			out.Notes = append(out.Notes, fmt.Sprintf("%s: %v, and its record does not tell of them", one.platform, errUponBake))
+			out.Notes = append(out.Notes, fmt.Sprintf("%s: %v", one.platform, errUponBake))
+		}
+		if !p.Recorded {
+			left, err := one.leftOut()
+			if err != nil {
+				return nil, &sideError{img.side, fmt.Errorf("platform %s: %w", one.platform, err)}
+			}
+			if left != "" && !slices.Contains(out.Notes, left) {
+				out.Notes = append(out.Notes, left)
+			}
 		}
 		out.Platforms = append(out.Platforms, *p)
 	}
@@ -74,7 +92,7 @@ func (b *Base) inspect(ctx context.Context, img *baseImage) (*InspectedPlatform,
 	}
 	p.Bindings, p.Findings = engine.Decode(img.config.env)
 	if len(contractEnv(envMap(img.config.env))) == 0 {
-		return nil, fmt.Errorf("nothing is baked into it: its environment has none of %s: %w", strings.Join(contractVariables, ", "), ErrNotFound)
+		return nil, errNothingBaked()
 	}
 	if p.Findings == nil {
 		p.Findings = []engine.Finding{}

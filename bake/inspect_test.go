@@ -225,7 +225,7 @@ func TestInspectUnderLayers(t *testing.T) {
 	srv.Push(t, "team/more:1", builtUpon(t, pullImage(t, srv.Host+"/team/scorer:1"), nil, []string{"assets/model.py3", "new"}))
 	found := inspect(t, srv.Host+"/team/more:1", bake.InspectOptions{})
 	p := found.Platforms[0]
-	if p.Recorded || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "layers upon its bake") {
+	if p.Recorded || len(found.Notes) != 2 || !strings.Contains(found.Notes[0], "layers upon its bake") {
 		t.Errorf("recorded: %v, notes %q", p.Recorded, found.Notes)
 	}
 	if p.Files[0].SHA256 != sha256Hex([]byte("new")) {

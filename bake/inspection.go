@@ -20,6 +20,7 @@ type Inspection struct {
 	MediaType types.MediaType     `json:"mediaType"`
 	Index     bool                `json:"index"` // an index, or one image
 	Platforms []InspectedPlatform `json:"platforms"`
+	Referrers []Referrer          `json:"referrers"` // to what Digest names; empty without InspectOptions.Referrers
 	Notes     []string            `json:"notes"`
 }
 

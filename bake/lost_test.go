@@ -35,7 +35,7 @@ func TestRebaseThatLosesTheModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err, foundIn(err))
 	}
-	if len(report.Notes) == 0 || !strings.Contains(report.Notes[len(report.Notes)-1], "no record of its bake") {
+	if len(report.Notes) == 0 || !strings.Contains(report.Notes[len(report.Notes)-1], "no record of all of its bake") {
 		t.Errorf("notes %q", report.Notes)
 	}
 	_, err = bake.Rebase(t.Context(), srv.Host+"/team/rebound:1", nil, bake.RebaseOptions{Base: srv.Host + "/team/base:1"}, srv.Host+"/team/lost:1")

@@ -64,7 +64,7 @@ func (r *rebinding) layerOf(role Role) (int, error) {
 			return len(r.base.images[0].manifest.Layers) + i, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: its record names no layer for files of role %s", ErrIntegrity, role)
+	return 0, integrityf("its record names no layer for files of role %s", role)
 }
 
 // A merge is the content of a layer that is made again.

@@ -129,7 +129,7 @@ func (s Spec) withDefaults() (Spec, error) {
 }
 
 // contractVariables are the engine contract's variables.
-var contractVariables = []string{"MODEL", "SCHEMAS", "STREAMS", "ATTACHMENTS", "CONNECT_PREFIX"}
+var contractVariables = engine.Variables()
 
 // owns reports whether a variable of the contract is set by a field of s.
 func (s Spec) owns(variable string) bool {

@@ -72,5 +72,8 @@ func listPlatforms(index v1.IndexManifest) string {
 			names = append(names, d.Platform.String())
 		}
 	}
+	if len(names) == 0 {
+		return "none that is named"
+	}
 	return strings.Join(names, ", ")
 }

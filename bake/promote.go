@@ -47,6 +47,8 @@ type PromoteReport struct {
 	Manifests    int             `json:"manifests"` // the image's own, at every level
 	Referrers    int             `json:"referrers"` // of any of them, and of each other
 	Transfer     Transfer        `json:"transfer"`
+	// Notes says what was left behind that is not part of the image, and why.
+	Notes []string `json:"notes,omitempty"`
 
 	// Published is where the image is now, by digest: each repository once, in
 	// the order of the destinations.
@@ -124,6 +126,7 @@ func promoteLocations(src string, dst []string, remote *Remote) (from Location, 
 func (f *freight) report(from Location, to []Location) *PromoteReport {
 	r := &PromoteReport{
 		Source: from.String(), Digest: f.top.desc.Digest, MediaType: f.top.desc.MediaType, Size: f.top.desc.Size,
+		Notes: f.notes,
 	}
 	for _, m := range f.all {
 		if m.attached {
@@ -167,7 +170,7 @@ func (f *freight) send(ctx context.Context, remote *Remote, opts PromoteOptions,
 	for _, loc := range to {
 		names = append(names, loc.String())
 	}
-	p, err := newPublisher(remote, names, opts.Progress)
+	p, err := newPublisher(remote, names, PublishOptions{Progress: opts.Progress})
 	if err != nil {
 		return Transfer{}, err
 	}
@@ -211,11 +214,17 @@ func (f *freight) send(ctx context.Context, remote *Remote, opts PromoteOptions,
 func (f *freight) sendBlobs(ctx context.Context, p *publisher, receivers []receiver) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, b := range f.blobs() {
-		b.held = map[target]bool{}
-		for i, r := range receivers {
-			b.held[p.targets[i]] = slices.ContainsFunc(b.of, r.holds)
-		}
-		g.Go(func() error { return p.put(ctx, &b.blob) })
+		g.Go(func() error {
+			b.held = map[target]bool{}
+			for i, r := range receivers {
+				held, err := r.keeps(ctx, b)
+				if err != nil {
+					return destinationError(p.targets[i], err)
+				}
+				b.held[p.targets[i]] = held
+			}
+			return p.put(ctx, &b.blob)
+		})
 	}
 	return g.Wait()
 }

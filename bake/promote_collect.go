@@ -8,16 +8,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
 // Bounds on what a source may claim to belong to an image: real ones stay far
 // below, and a hostile registry could go on for ever.
 const (
-	maxManifests = 10_000
-	maxDepth     = 32 // of indexes in indexes and of referrers of referrers
+	maxManifests     = 10_000
+	maxManifestBytes = 256 << 20 // all of them, which are kept until the end
+	maxDepth         = 32        // of indexes in indexes and of referrers of referrers
 )
 
 // collector finds what belongs to an image.
@@ -27,6 +31,8 @@ type collector struct {
 	remote   *Remote
 	attached bool // whether to look for what refers to a manifest
 	known    map[v1.Hash]*manifest
+
+	count, bytes atomic.Int64 // of the manifests that were admitted
 }
 
 // parts is what belongs to one manifest.
@@ -71,8 +77,8 @@ func (c *collector) collect(ctx context.Context, from Location, platform string)
 	for depth, done := 0, 0; done < len(c.all); depth++ {
 		round := c.all[done:]
 		done = len(c.all)
-		if depth > maxDepth || len(c.all) > maxManifests {
-			return fmt.Errorf("%d manifests, nested %d deep: more than can belong to one image", len(c.all), depth)
+		if depth > maxDepth {
+			return fmt.Errorf("manifests nested %d deep: more than can belong to one image", depth)
 		}
 		results := make([]parts, len(round))
 		g, gctx := errgroup.WithContext(ctx)
@@ -138,13 +144,14 @@ func (c *collector) lookInto(ctx context.Context, m *manifest) (parts, error) {
 			g.Go(func() error {
 				tag := cosignTag(m.desc.Digest, suffix)
 				n, err := c.read(ctx, tag)
-				if err == nil {
-					got.tags[i] = attachedTag{tag, n}
-				}
 				if isNotFound(err) {
 					return nil
 				}
-				return err
+				if err != nil {
+					return err
+				}
+				got.tags[i] = attachedTag{tag, n}
+				return c.admit(n.desc)
 			})
 		}
 	}
@@ -166,7 +173,7 @@ func (c *collector) referrersOf(ctx context.Context, m *manifest) ([]*manifest, 
 	for _, d := range listed {
 		for at := m; at != nil; at = at.of {
 			if at.desc.Digest == d.Digest {
-				return nil, fmt.Errorf("%w: the referrers of %s lead back to it", ErrIntegrity, d.Digest)
+				return nil, integrityf("the referrers of %s lead back to it", d.Digest)
 			}
 		}
 	}
@@ -180,9 +187,9 @@ func (c *collector) referrersOf(ctx context.Context, m *manifest) ([]*manifest, 
 		r.of = m
 		switch {
 		case r.body.Subject == nil:
-			return nil, fmt.Errorf("%w: %s is listed as a referrer of %s, but has no subject", ErrIntegrity, r.desc.Digest, m.desc.Digest)
+			return nil, integrityf("%s is listed as a referrer of %s, but has no subject", r.desc.Digest, m.desc.Digest)
 		case r.body.Subject.Digest != m.desc.Digest:
-			return nil, fmt.Errorf("%w: %s is listed as a referrer of %s, but its subject is %s", ErrIntegrity, r.desc.Digest, m.desc.Digest, r.body.Subject.Digest)
+			return nil, integrityf("%s is listed as a referrer of %s, but its subject is %s", r.desc.Digest, m.desc.Digest, r.body.Subject.Digest)
 		}
 	}
 	return referrers, nil
@@ -191,8 +198,8 @@ func (c *collector) referrersOf(ctx context.Context, m *manifest) ([]*manifest, 
 // readAll reads the manifests that something lists. What one is called is for
 // the error that it is missing.
 func (c *collector) readAll(ctx context.Context, listed []v1.Descriptor, called func(v1.Descriptor) string) ([]*manifest, error) {
-	if len(listed) > maxManifests {
-		return nil, fmt.Errorf("a list of %d manifests: more than can belong to one image", len(listed))
+	if err := c.admit(listed...); err != nil {
+		return nil, err
 	}
 	all := make([]*manifest, len(listed))
 	g, ctx := errgroup.WithContext(ctx)
@@ -204,7 +211,7 @@ func (c *collector) readAll(ctx context.Context, listed []v1.Descriptor, called 
 				return notThere(err, "%s", called(d))
 			}
 			if m.desc.Size != d.Size {
-				return fmt.Errorf("%s: %w: it has %d bytes, not %d", called(d), ErrIntegrity, m.desc.Size, d.Size)
+				return integrityf("%s has %d bytes, not %d", called(d), m.desc.Size, d.Size)
 			}
 			all[i] = m
 			return nil
@@ -212,6 +219,21 @@ func (c *collector) readAll(ctx context.Context, listed []v1.Descriptor, called 
 	}
 	err := g.Wait()
 	return all, err
+}
+
+// admit counts manifests that are listed, before they are read.
+func (c *collector) admit(listed ...v1.Descriptor) error {
+	count, size := c.count.Add(int64(len(listed))), int64(0)
+	for _, d := range listed {
+		if d.Size < 0 || d.Size > registry.MaxManifest {
+			return fmt.Errorf("manifest %s: %d bytes, which no manifest has", d.Digest, d.Size)
+		}
+		size = c.bytes.Add(d.Size)
+	}
+	if count > maxManifests || size > maxManifestBytes {
+		return fmt.Errorf("%d manifests of %d bytes in all: more than can belong to one image", count, c.bytes.Load())
+	}
+	return nil
 }
 
 // read reads the manifest that a tag or a digest names.

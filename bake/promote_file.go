@@ -102,9 +102,8 @@ func (r *fileReceiver) survey(_ context.Context, noClobber bool) error {
 	return nil
 }
 
-// holds is false: other tools write manifests without what is in them, and
-// asking for a blob is only a look at a file.
-func (r *fileReceiver) holds(*manifest) bool { return false }
+// keeps is false: asking for a blob is only a look at a file.
+func (r *fileReceiver) keeps(context.Context, *freightBlob) (bool, error) { return false, nil }
 
 func (r *fileReceiver) store(ctx context.Context) error {
 	for _, m := range r.all {

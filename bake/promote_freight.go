@@ -25,6 +25,7 @@ type freight struct {
 	all    []*manifest // each once; what refers to one comes after it
 	lists  []referrerList
 	tags   []attachedTag
+	notes  []string // of what stays behind
 }
 
 // manifest is a manifest of any kind, in its own bytes.
@@ -69,16 +70,19 @@ func parseManifest(desc v1.Descriptor, raw []byte) (*manifest, error) {
 	if m.desc.MediaType == "" { // in a layout, nothing else says it
 		m.desc.MediaType = m.body.kind()
 	}
-	if m.desc.MediaType.IsSchema1() || m.desc.MediaType == "" {
+	if m.desc.MediaType == "" {
+		return nil, fmt.Errorf("%s is no image: it does not say its media type, and reads as no kind of manifest", desc.Digest)
+	}
+	if m.desc.MediaType.IsSchema1() {
 		return nil, fmt.Errorf("%s is a Docker schema 1 image, a format without digests of its layers' content: pull it and push it again with a current tool", desc.Digest)
 	}
 	// What reads as both kinds is CVE-2021-41190.
 	if m.body.Manifests != nil && (m.body.Config != nil || m.body.Layers != nil) {
-		return nil, fmt.Errorf("manifest %s: %w: it is an image and an index at once", desc.Digest, ErrIntegrity)
+		return nil, integrityf("manifest %s is an image and an index at once", desc.Digest)
 	}
 	for _, d := range slices.Concat(m.body.Manifests, m.contents()) {
 		if d.Digest.Hex == "" || d.Size < 0 {
-			return nil, fmt.Errorf("manifest %s: %w: an entry without a digest or a size", desc.Digest, ErrIntegrity)
+			return nil, integrityf("manifest %s has an entry without a digest or a size", desc.Digest)
 		}
 	}
 	return m, nil
@@ -121,15 +125,6 @@ func (m *manifest) listed() v1.Descriptor {
 		MediaType: m.desc.MediaType, Size: m.desc.Size, Digest: m.desc.Digest,
 		ArtifactType: m.artifactType(), Annotations: m.body.Annotations,
 	}
-}
-
-// height is 0 for a manifest without children.
-func (m *manifest) height() int {
-	h := 0
-	for _, c := range m.children {
-		h = max(h, 1+c.height())
-	}
-	return h
 }
 
 // freightBlob is a blob, and the manifests that have it.

@@ -42,9 +42,30 @@ func (c *collector) choose(ctx context.Context, platform string) (*manifest, err
 		all, err := c.readAll(ctx, fit, func(d v1.Descriptor) string {
 			return fmt.Sprintf("manifest %s of index %s", d.Digest, c.top.desc.Digest)
 		})
+		c.noteAttestations(*want, fit[0].Digest)
 		return all[0], err
 	}
 	return nil, usagef("platform %s means %d images of %s; name one more exactly", want, len(fit), there)
+}
+
+// noteAttestations says what an index lists about one of its images. BuildKit
+// puts SBOMs and provenance there, and no subject into them: without the index
+// nothing leads from the image to them.
+func (c *collector) noteAttestations(platform v1.Platform, image v1.Hash) {
+	n := 0
+	for _, d := range c.top.body.Manifests {
+		if isAttestation(d) && d.Annotations["vnd.docker.reference.digest"] == image.String() {
+			n++
+		}
+	}
+	manifests := "an attestation manifest"
+	if n > 1 {
+		manifests = fmt.Sprintf("%d attestation manifests", n)
+	}
+	if n > 0 {
+		c.notes = append(c.notes, fmt.Sprintf("the index %s lists %s of BuildKit about the image for %s, which stays behind: only the index leads to it; promote the index to keep it",
+			c.top.desc.Digest, manifests, platform))
+	}
 }
 
 // madeFor wants the single image at the top to be for a platform.

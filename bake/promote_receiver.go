@@ -22,9 +22,10 @@ type receiver interface {
 	// survey finds out what the target holds and whether its tags may be
 	// written. Nothing is sent.
 	survey(ctx context.Context, noClobber bool) error
-	// holds reports whether survey found the manifest, and so all that is in
-	// it.
-	holds(m *manifest) bool
+	// keeps reports whether the target has the blob already, where a manifest
+	// of it lets that be expected. Where it does not, the target is asked when
+	// the blob's turn comes.
+	keeps(ctx context.Context, b *freightBlob) (bool, error)
 	// store makes the target hold every manifest, and list every referrer.
 	store(ctx context.Context) error
 	// expose lets the tags name the image, and returns those that do.
@@ -83,9 +84,11 @@ func (r *repositoryReceiver) store(ctx context.Context) error {
 // storeChildren puts the manifests that indexes list, the innermost first.
 func (r *repositoryReceiver) storeChildren(ctx context.Context) error {
 	byHeight := map[int][]*manifest{}
+	known := heights{}
 	for _, m := range r.all {
 		for _, c := range m.children {
-			byHeight[c.height()] = append(byHeight[c.height()], c)
+			h := known.of(c)
+			byHeight[h] = append(byHeight[h], c)
 		}
 	}
 	for _, h := range slices.Sorted(maps.Keys(byHeight)) {
@@ -103,6 +106,22 @@ func (r *repositoryReceiver) storeChildren(ctx context.Context) error {
 	return nil
 }
 
+// heights is how many levels of manifests are below one. Each is looked at once:
+// indexes that list one another several times make more ways than anybody has
+// time to go.
+type heights map[*manifest]int
+
+func (known heights) of(m *manifest) int {
+	h, ok := known[m]
+	if !ok {
+		for _, c := range m.children {
+			h = max(h, 1+known.of(c))
+		}
+		known[m] = h
+	}
+	return h
+}
+
 // distinct is each of the manifests once.
 func distinct(manifests []*manifest) []*manifest {
 	slices.SortFunc(manifests, func(a, b *manifest) int { return strings.Compare(a.desc.Digest.Hex, b.desc.Digest.Hex) })
@@ -114,9 +133,7 @@ func (r *repositoryReceiver) put(ctx context.Context, m *manifest) error {
 	if err := r.target.repo.PutManifest(ctx, m.desc.Digest.String(), m.desc.MediaType, m.raw); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.held[m.desc.Digest] = true
+	r.hold(m)
 	return nil
 }
 

@@ -43,9 +43,7 @@ func (r *repositoryReceiver) survey(ctx context.Context, noClobber bool) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.tagged[tag] = digest
-			if digest == m.desc.Digest {
-				r.hold(m)
-			}
+			r.held[digest] = r.held[digest] || digest == m.desc.Digest
 			return nil
 		})
 	}
@@ -59,44 +57,55 @@ func (r *repositoryReceiver) survey(ctx context.Context, noClobber bool) error {
 			}
 		}
 	}
-	if from := r.source.repository(); from != nil && from.Name().Name() == r.target.repo.Name().Name() {
+	if r.atHome() {
 		for _, m := range r.all {
-			r.hold(m)
+			r.held[m.desc.Digest] = true
 		}
 		return nil
 	}
-	roots := []*manifest{r.top}
-	for _, l := range r.lists {
-		roots = append(roots, l.referrers...)
-	}
-	for _, t := range r.tags {
-		roots = append(roots, t.manifest)
-	}
-	return r.look(ctx, roots)
+	return r.look(ctx)
 }
 
-// look asks for manifests, and for the children of those that are not there.
-func (r *repositoryReceiver) look(ctx context.Context, manifests []*manifest) error {
+// atHome reports whether the freight is read from the repository itself.
+func (r *repositoryReceiver) atHome() bool {
+	from := r.source.repository()
+	return from != nil && from.Name().Name() == r.target.repo.Name().Name()
+}
+
+// look asks for every manifest. That an index is there does not show that what
+// it lists is: garbage collectors and people delete manifests singly.
+func (r *repositoryReceiver) look(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, m := range manifests {
+	g.SetLimit(maxAsking)
+	for _, m := range r.all {
 		if r.holds(m) {
 			continue
 		}
 		g.Go(func() error {
 			digest, err := r.head(ctx, m.desc.Digest.String(), false)
-			switch {
-			case err != nil:
-				return err
-			case digest != m.desc.Digest:
-				return r.look(ctx, m.children)
+			if err == nil && digest == m.desc.Digest {
+				r.hold(m)
 			}
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.hold(m)
-			return nil
+			return err
 		})
 	}
 	return g.Wait()
+}
+
+// keeps asks for the blob of a manifest that is there. Registries take a
+// manifest only with its blobs, but they may lose one later.
+func (r *repositoryReceiver) keeps(ctx context.Context, b *freightBlob) (bool, error) {
+	if !slices.ContainsFunc(b.of, r.holds) {
+		return false, nil
+	}
+	if r.atHome() || r.target.ledger.holds(r.target.repo.Name(), b.desc.Digest) {
+		return true, nil
+	}
+	if err := acquire(ctx, r.target.asking); err != nil {
+		return false, err
+	}
+	defer release(r.target.asking)
+	return r.target.repo.HasBlob(ctx, b.desc.Digest)
 }
 
 // head is the digest that ref has in the repository; zero where there is none,
@@ -113,13 +122,11 @@ func (r *repositoryReceiver) head(ctx context.Context, ref string, matters bool)
 	return digest, err
 }
 
-// hold notes that the repository has m, and so everything in it: it would not
-// have taken m otherwise.
+// hold notes that the repository has m.
 func (r *repositoryReceiver) hold(m *manifest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.held[m.desc.Digest] = true
-	for _, c := range m.children {
-		r.hold(c)
-	}
 }
 
 func (r *repositoryReceiver) holds(m *manifest) bool {

@@ -73,8 +73,8 @@ func TestPromote(t *testing.T) {
 					if got := writes(to); len(got) > 0 {
 						t.Errorf("the second time wrote %q", got)
 					}
-					if n := to.Count("", "*/blobs/*"); n != 0 {
-						t.Errorf("the second time asked for %d blobs of manifests that are there", n)
+					if n := to.Count(http.MethodHead, "*/blobs/*"); n == 0 {
+						t.Error("the second time did not ask for the blobs of manifests that are there")
 					}
 					if n := from.DownloadedBlobBytes() + to.DownloadedBlobBytes(); n != 0 || again.Transfer.CopiedBytes != 0 {
 						t.Errorf("the second time moved %d bytes of blobs", n)
@@ -209,5 +209,23 @@ func TestPromotePlatform(t *testing.T) {
 	promote(t, bake.PromoteOptions{Platform: "linux/amd64"}, to.Host+"/prod/scorer:v1", to.Host+"/prod/one:v1")
 	if got := digestAt(t, to.Host+"/prod/one:v1"); got != s.images[0] {
 		t.Errorf("the tag is %s, want %s", got, s.images[0])
+	}
+}
+
+// What BuildKit attested about an image goes with the index alone, and the
+// report says so.
+func TestPromotePlatformLeavesAttestations(t *testing.T) {
+	t.Parallel()
+	from, to := registrytest.Start(t, registrytest.Options{}), registrytest.Start(t, registrytest.Options{})
+	index := registrytest.BaseIndex(t, "linux/amd64", registrytest.Attestation, "linux/arm64")
+	from.Push(t, "team/scorer:v1", index)
+	for platform, want := range map[string]string{"linux/amd64": "an attestation manifest of BuildKit about the image for linux/amd64", "linux/arm64": "", "": ""} {
+		report := promote(t, bake.PromoteOptions{Platform: platform}, from.Host+"/team/scorer:v1", to.Host+"/prod/scorer:v1")
+		if notes := strings.Join(report.Notes, "\n"); (notes == "") != (want == "") || !strings.Contains(notes, want) {
+			t.Errorf("platform %q: notes %q, want %q", platform, notes, want)
+		}
+		if want != "" && !strings.Contains(report.Notes[0], digestOf(t, index).String()) {
+			t.Errorf("notes %q without the index", report.Notes)
+		}
 	}
 }

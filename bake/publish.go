@@ -18,31 +18,37 @@ import (
 
 // publisher writes one image to several targets.
 type publisher struct {
-	remote   *Remote
-	targets  []target
-	progress func(Event)
-	archives chan struct{} // one token for the blob that goes to archives; see send
-	requests *atomic.Int64 // of this publish
+	remote    *Remote
+	targets   []target
+	progress  func(Event)
+	documents documents
+	archives  chan struct{} // one token for the blob that goes to archives; see send
+	requests  *atomic.Int64 // of this publish
 
 	look   sync.Once        // for standing
 	stands map[string]int64 // what standing returns
 
 	mu       sync.Mutex
 	transfer Transfer
+	listed   []map[v1.Hash]bool // the documents that each target lists, after survey
 	done     bool
 }
 
-func newPublisher(remote *Remote, tags []string, progress func(Event)) (*publisher, error) {
+func newPublisher(remote *Remote, tags []string, opts PublishOptions) (*publisher, error) {
 	if len(tags) == 0 {
 		return nil, usagef("no destination: name at least one with a tag")
 	}
-	if progress == nil {
-		progress = func(Event) {}
+	if opts.Progress == nil {
+		opts.Progress = func(Event) {}
 	}
 	p := &publisher{
-		remote:   remote,
-		progress: progress,
-		archives: make(chan struct{}, 1),
+		remote:    remote,
+		progress:  opts.Progress,
+		documents: documents{opts.SBOM, opts.Provenance},
+		archives:  make(chan struct{}, 1),
+	}
+	if err := p.documents.check(remote, tags); err != nil {
+		return nil, err
 	}
 	var err error
 	p.targets, err = newTargets(remote, tags)
@@ -78,8 +84,20 @@ func (p *publisher) reserve(ctx context.Context, images int) {
 	}
 }
 
-// layers puts the bake's own layers, which need no base.
-func (p *publisher) layers(ctx context.Context, layers []*bakedLayer) error {
+// layers puts the bake's own layers, which need no base. It closes described
+// once the digests of all are known, which of small ones is before they are
+// sent.
+func (p *publisher) layers(ctx context.Context, layers []*bakedLayer, described chan<- struct{}) error {
+	var unknown atomic.Int64
+	unknown.Store(int64(len(layers)))
+	if len(layers) == 0 {
+		close(described)
+	}
+	know := func() {
+		if unknown.Add(-1) == 0 {
+			close(described)
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range layers {
 		g.Go(func() error {
@@ -87,7 +105,17 @@ func (p *publisher) layers(ctx context.Context, layers []*bakedLayer) error {
 			if err != nil {
 				return err
 			}
-			return p.put(ctx, b)
+			known := b.known
+			if known {
+				know()
+			}
+			if err := p.put(ctx, b); err != nil {
+				return err
+			}
+			if !known {
+				know()
+			}
+			return nil
 		})
 	}
 	return g.Wait()
@@ -144,7 +172,7 @@ func (b *Base) blob(name string, desc v1.Descriptor) *blob {
 	return &blob{
 		name: name,
 		desc: desc, known: true, base: true,
-		from: b.source.repository(),
+		from: b.source.repository(), origin: originOf(b.source),
 		content: registry.Content{
 			Open: func(ctx context.Context) (io.ReadCloser, error) {
 				rc, err := b.source.blob(ctx, desc)
@@ -184,6 +212,9 @@ func (p *publisher) manifests(ctx context.Context, a *assembled) error {
 		if err := g.Wait(); err != nil {
 			return err
 		}
+	}
+	if err := p.attach(ctx, a); err != nil {
+		return err
 	}
 	var published []string
 	for _, t := range p.targets {

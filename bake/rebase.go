@@ -78,7 +78,7 @@ func Rebase(ctx context.Context, ref string, remote *Remote, opts RebaseOptions,
 	if len(chosen) == 0 {
 		chosen = old.platforms
 	}
-	base, err := open(ctx, "base", name, remote, chosen, func(int) {})
+	base, err := openBase(ctx, "base", name, remote, chosen, func(int) {})
 	if err != nil {
 		return nil, err
 	}
@@ -159,11 +159,13 @@ func (r *rebaked) takeOff(ctx context.Context, img *Base, remote *Remote, oldBas
 				return "", fmt.Errorf("platform %s: %w", one.platform, err)
 			}
 			pt, name = baked.patch, record.Base.Name
+		case oldBase == "" && len(contractEnv(envMap(one.config.env))) == 0:
+			return "", fmt.Errorf("platform %s: %w", one.platform, errNothingBaked())
 		case oldBase == "":
-			return "", fmt.Errorf("platform %s: it has no record of a bake (%w): name the engine image that it was baked on as the old base", one.platform, ErrNotFound)
+			return "", fmt.Errorf("platform %s: %w", one.platform, &absentError{"it has no record of a bake: name the engine image that it was baked on as the old base"})
 		default:
 			if below == nil {
-				if below, err = open(ctx, "old base", oldBase, remote, nil, func(int) {}); err != nil {
+				if below, err = openBase(ctx, "old base", oldBase, remote, nil, func(int) {}); err != nil {
 					return "", err
 				}
 				defer below.Close() // was opened for reading only
@@ -185,7 +187,7 @@ func publishImage(ctx context.Context, img *Image, remote *Remote, progress func
 		pub.reserve(ctx, len(img.base.images))
 		return img, nil
 	}
-	report, _, err := publish(ctx, img.changes.bakedLayers(), opened, remote, tags, progress)
+	report, _, err := publish(ctx, img.changes.bakedLayers(), opened, remote, tags, PublishOptions{Progress: progress})
 	return report, err
 }
 

@@ -137,7 +137,7 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 	}
 	report.Assets = r.report(layers)
 	if !r.recordedBefore {
-		report.Notes = append(report.Notes, fmt.Sprintf("%s has no record of its bake: it counts as the base of what was bound now, and its own files are not listed", img.location))
+		report.Notes = append(report.Notes, fmt.Sprintf("%s has no record of all of its bake: it counts as the base of what was bound now, and its own files are not listed", img.location))
 	}
 	return report, nil
 }

@@ -25,6 +25,15 @@ type RemoteOptions struct {
 	Jobs      int               // blobs moved at once; 0 is the default (8)
 	UserAgent string            // names the program to registries
 	Logger    *slog.Logger      // hears of retries and fallbacks; nil discards
+
+	// Mirrors are copies of registries, HOST[:PORT][/PATH] each, under the
+	// host of the registry that they copy. Images to bake on are read from the
+	// first that has them, and from the registry where none does or what it
+	// says ends in an error; only content that does not match its digest is
+	// final (ErrIntegrity). What a mirror holds under a tag is taken for what
+	// the registry does. A mirror gets credentials that the Keychain has for
+	// itself, never the registry's.
+	Mirrors map[string][]string
 }
 
 // defaultJobs is how many blobs move at once: enough to fill a line whose
@@ -35,13 +44,15 @@ const defaultJobs = 8
 // connections, tokens, what each registry turned out to support, and which of
 // them holds which blob.
 type Remote struct {
-	client   *registry.Client
-	insecure bool
-	logger   *slog.Logger
-	ledger   *ledger
-	checks   *layout.Checks // of blobs in image layouts
-	moving   chan struct{}  // one token for each blob whose bytes move
-	asking   chan struct{}  // one token for each request that moves no blob
+	client       *registry.Client
+	mirrorClient *registry.Client     // soon gives up: there is somebody else to ask
+	mirrors      map[string][]*mirror // by the registry that they copy
+	insecure     bool
+	logger       *slog.Logger
+	ledger       *ledger
+	checks       *layout.Checks // of blobs in image layouts
+	moving       chan struct{}  // one token for each blob whose bytes move
+	asking       chan struct{}  // one token for each request that moves no blob
 }
 
 // NewRemote returns a Remote that has contacted nothing yet. A nil *Remote
@@ -53,21 +64,28 @@ func NewRemote(opts RemoteOptions) *Remote {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	client := registry.Options{
+		Keychain:  opts.Keychain,
+		Transport: opts.Transport,
+		Retries:   opts.Retries,
+		Timeout:   opts.Timeout,
+		UserAgent: opts.UserAgent,
+		Logger:    opts.Logger,
+	}
+	mirrorClient := client
+	if client.Retries >= 0 {
+		mirrorClient.Retries = 1
+	}
 	return &Remote{
-		client: registry.New(registry.Options{
-			Keychain:  opts.Keychain,
-			Transport: opts.Transport,
-			Retries:   opts.Retries,
-			Timeout:   opts.Timeout,
-			UserAgent: opts.UserAgent,
-			Logger:    opts.Logger,
-		}),
-		insecure: opts.Insecure,
-		logger:   opts.Logger,
-		ledger:   newLedger(),
-		checks:   layout.NewChecks(),
-		moving:   make(chan struct{}, opts.Jobs),
-		asking:   make(chan struct{}, maxAsking),
+		client:       registry.New(client),
+		mirrorClient: registry.New(mirrorClient),
+		mirrors:      newMirrors(opts.Mirrors),
+		insecure:     opts.Insecure,
+		logger:       opts.Logger,
+		ledger:       newLedger(),
+		checks:       layout.NewChecks(),
+		moving:       make(chan struct{}, opts.Jobs),
+		asking:       make(chan struct{}, maxAsking),
 	}
 }
 
@@ -79,4 +97,4 @@ func (r *Remote) orDefault() *Remote {
 }
 
 // Requests is how many HTTP requests were sent through r so far.
-func (r *Remote) Requests() int64 { return r.client.Requests() }
+func (r *Remote) Requests() int64 { return r.client.Requests() + r.mirrorClient.Requests() }

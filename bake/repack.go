@@ -223,7 +223,7 @@ func (r *rebinding) layers(ctx context.Context) ([]*bakedLayer, error) {
 	old := r.patches[0]
 	compression, err := ParseCompression(old.compression)
 	if err != nil {
-		return nil, fmt.Errorf("%w: its record: %w", ErrIntegrity, err)
+		return nil, integrityf("its record: %w", err)
 	}
 	var was []*item
 	for _, f := range old.assets {
@@ -250,7 +250,7 @@ func (r *rebinding) layers(ctx context.Context) ([]*bakedLayer, error) {
 			return nil, err
 		}
 		if l.made, err = layer.New(entries, compression.layer(old.created)); err != nil {
-			return nil, fmt.Errorf("%w: its record: %w", ErrIntegrity, err)
+			return nil, integrityf("its record: %w", err)
 		}
 	}
 	return layers, nil
@@ -271,7 +271,7 @@ func (r *rebinding) prove(ctx context.Context, layers []*bakedLayer) error {
 		for _, it := range l.items {
 			i := slices.Index(r.items, it)
 			if i >= 0 && (found[i].SHA256 != recorded[i].SHA256 || found[i].Size != recorded[i].Size) {
-				return fmt.Errorf("%w: %s is not the file that the image's record names", ErrIntegrity, it.Path)
+				return integrityf("%s is not the file that the image's record names", it.Path)
 			}
 		}
 	}

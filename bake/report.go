@@ -26,11 +26,13 @@ type Report struct {
 	Transfer  Transfer          `json:"transfer"`
 	Findings  []engine.Finding  `json:"findings"`
 	Notes     []string          `json:"notes,omitempty"`
-	Assets    []ReportAsset     `json:"assets,omitempty"` // of Rebind
+	Assets    []ReportAsset     `json:"assets,omitempty"`    // of Rebind
+	Referrers []Referrer        `json:"referrers,omitempty"` // that were attached
 	// AlreadyThere is set where a Fleet found the image at every destination.
 	AlreadyThere bool `json:"alreadyThere,omitempty"`
 
-	// Published is every image that was published, by digest, in the order of
+	// Published is every image that was published, by digest but in an archive
+	// of docker save, in the order of
 	// the tags.
 	Published []string `json:"-"`
 }
@@ -60,6 +62,7 @@ type ReportLayer struct {
 
 func newReport(img *Image, a *assembled, pub *publisher) *Report {
 	r := describeImage(img, a)
+	r.Referrers = a.referrers()
 	r.Transfer = pub.transfer
 	r.Transfer.Requests = pub.requests.Load()
 	for _, t := range pub.targets {

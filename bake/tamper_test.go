@@ -209,7 +209,8 @@ func TestVerifyTampered(t *testing.T) {
 		{"a further link", swap(t, baked, scorerLayer(nil, "etc/passwd", "->/assets/passwd")...), []string{"file /etc/passwd: is in the bake's layers, and not in the record"}},
 		{"a directory of the base", swap(t, baked, scorerLayer(nil, "fastscore/lib/", "")...), []string{"directory /fastscore/lib: is in the bake's layers, and not in the record"}},
 		{"a whiteout", swap(t, baked, scorerLayer(nil, "fastscore/.wh.lib", "x")...), []string{"file /fastscore/.wh.lib: is in the bake's layers, and not in the record"}},
-		{"a file twice", swap(t, baked, scorerLayer(nil, "assets/model.py3", other)...), []string{sums("model.py3", other)}},
+		{"a file twice", swap(t, baked, scorerLayer(nil, "assets/model.py3", other)...), []string{"file /assets/model.py3: occurs twice in a layer of the bake", sums("model.py3", other)}},
+		{"the same file twice", swap(t, baked, scorerLayer(nil, "assets/model.py3", model)...), []string{"file /assets/model.py3: occurs twice in a layer of the bake"}},
 		{"several", swap(t, edits(inAnnotations(baseName, nil), inEnv(t, "1:/assets/kafka.json", "3:/assets/kafka.json")), scorerLayer(map[string]string{"model.py3": other, "input.avsc": ""}, "x", "y")...), []string{
 			"variable STREAMS: does not bind stream 1 to /assets/kafka.json, which the record does",
 			"variable STREAMS: binds stream 3 to /assets/kafka.json, which the record does not",

@@ -168,6 +168,9 @@ func (t *repositoryTarget) has(ctx context.Context, b *blob) (Means, error) {
 		}
 		sources = append(sources, b.from.Name())
 	}
+	if b.origin != nil && registry.SameRegistry(b.origin.Name(), t.repo.Name()) && b.origin.Name().Name() != t.repo.Name().Name() {
+		sources = append(sources, b.origin.Name())
+	}
 	if holder, ok := t.ledger.holder(t.repo.Name().RegistryStr(), b.desc.Digest); ok && !slices.Contains(sources, holder) {
 		sources = append(sources, holder)
 	}

@@ -8,63 +8,24 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// errUponBake means that layers were put upon a bake, so that it cannot be
-// taken off.
-var errUponBake = errors.New("there are layers upon its bake")
-
-// recordOf reads the record of a baked image, and proves that it fits the
-// image. It returns nil for an image without one.
-func recordOf(c *baseConfig) (*Record, error) {
-	label, ok := c.labels[RecordLabel]
-	if !ok {
-		return nil, nil
-	}
-	broken := func(format string, args ...any) error {
-		return fmt.Errorf("%w: its record (label %s) %s", ErrIntegrity, RecordLabel, fmt.Sprintf(format, args...))
-	}
-	var r Record
-	if err := json.Unmarshal([]byte(label), &r); err != nil {
-		return nil, broken("is no record: %v", err)
-	}
-	switch {
-	case r.Version > recordVersion:
-		return nil, fmt.Errorf("its record has version %d, of a newer crane-bake than this one, which knows %d", r.Version, recordVersion)
-	case r.Version < 1:
-		return nil, broken("has no version")
-	case r.Base.Digest == v1.Hash{}:
-		return nil, broken("names no base")
-	case r.Base.Layers < 0 || r.Base.Layers > len(c.diffIDs):
-		return nil, broken("gives the base %d layers; the image has %d", r.Base.Layers, len(c.diffIDs))
-	case r.Base.History < 0 || r.Base.History > len(c.history):
-		return nil, broken("gives the base %d history entries; the image has %d", r.Base.History, len(c.history))
-	case r.Base.ChainID != chainID(c.diffIDs[:r.Base.Layers]):
-		return nil, broken("does not fit: the first %d layers are not those of the base that it names", r.Base.Layers)
-	}
-	env := envMap(c.env)
-	for _, k := range r.Env.Set {
-		if _, ok := env[k]; !ok {
-			return nil, broken("does not fit: variable %s is not set", k)
-		}
-	}
-	for _, k := range r.Labels.Set {
-		if _, ok := c.labels[k]; !ok {
-			return nil, broken("does not fit: label %s is not set", k)
-		}
-	}
-	switch n := len(c.diffIDs) - r.Base.Layers - len(r.Layers); {
-	case n < 0:
-		return nil, broken("does not fit: %d of the bake's layers are missing", -n)
-	case n > 0:
-		return &r, errUponBake
-	}
-	return &r, nil
+// errNothingBaked is for an image without any of the engine contract's
+// variables.
+func errNothingBaked() error {
+	return &absentError{"nothing is baked into it: its environment has none of " + strings.Join(contractVariables, ", ")}
 }
+
+// absentError is an ErrNotFound that reads as itself.
+type absentError struct{ text string }
+
+func (e *absentError) Error() string        { return e.text }
+func (e *absentError) Is(target error) bool { return target == ErrNotFound }
 
 // A bakedImage is one platform of a baked image, taken apart.
 type bakedImage struct {

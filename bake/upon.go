@@ -28,7 +28,7 @@ func (b *Base) patchUpon(img *baseImage, old *Base) (patch, error) {
 	base := old.images[i]
 	n := len(base.config.diffIDs)
 	if n > len(img.config.diffIDs) || !slices.Equal(base.config.diffIDs, img.config.diffIDs[:n]) {
-		return patch{}, fmt.Errorf("%w: %w: %s", ErrIntegrity, errNotBelow, old.location)
+		return patch{}, integrityf("%w: %s", errNotBelow, old.location)
 	}
 	pt := patch{
 		assetsDir:   DefaultAssetsDir,

@@ -57,7 +57,7 @@ type VerifiedPlatform struct {
 
 // A VerifiedCheck is one thing that was looked at, or not.
 type VerifiedCheck struct {
-	Check  string      `json:"check"` // manifest, record, config, annotations, layers, base layers, base, assets, contract
+	Check  string      `json:"check"` // manifest, record, config, annotations, layers, base layers, base, assets, contract, documents
 	Result CheckResult `json:"result"`
 	Reason string      `json:"reason,omitempty"` // why it was skipped
 }
@@ -157,6 +157,9 @@ func (v *verifier) verify(ctx context.Context, chosen []v1.Platform, opts Verify
 	if err := v.images(ctx); err != nil {
 		return nil, err
 	}
+	if err := v.documents(ctx, len(chosen) == 0); err != nil {
+		return nil, err
+	}
 	out := &Verification{
 		Image:      v.img.location.withDigest(v.img.desc.Digest.String()),
 		Digest:     v.img.desc.Digest,
@@ -206,20 +209,23 @@ func isMismatch(err error) bool {
 	return true
 }
 
-// problem is err in the words of a Mismatch.
+// problem is err in the words of a Mismatch, whose part and name say what it is
+// about.
 func problem(err error) string {
-	if isMissing(err) {
+	var broken *integrityError
+	switch {
+	case isMissing(err):
 		return "is missing"
+	case errors.As(err, &broken):
+		return broken.Error()
 	}
+	// Those who pass on that a digest is another say whose.
 	text := err.Error()
-	// What failed is said by the part and the name; why comes last.
-	at := strings.Index(text, ErrIntegrity.Error()+": ")
-	if at < 0 {
-		return text
+	if at := strings.Index(text, ErrIntegrity.Error()+": "); at >= 0 {
+		text = text[at:]
 	}
-	why := strings.TrimPrefix(text[at:], ErrIntegrity.Error()+": ")
-	if strings.HasPrefix(why, "got ") { // another digest
-		return text[at:]
+	if why, ok := strings.CutPrefix(text, ErrIntegrity.Error()+": "); ok && !strings.HasPrefix(why, "got ") {
+		return why
 	}
-	return why
+	return text
 }

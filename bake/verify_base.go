@@ -79,7 +79,7 @@ func (v *verifier) readBase(ctx context.Context, r RecordedBase) *readBase {
 	case err == nil:
 		out.image = b.images[0]
 	case ctx.Err() != nil:
-		out.absent = context.Cause(ctx)
+		out.absent = fmt.Errorf("%s: %w", out.name, context.Cause(ctx))
 	case top == nil && isMismatch(err) && !isMissing(err):
 		out.wrong = err
 	default:
@@ -101,7 +101,7 @@ func (p *verifiedImage) baseFits() error {
 		return nil
 	case p.below.absent != nil:
 		p.skipped = "the base cannot be read: " + p.below.absent.Error()
-		p.note("base %s cannot be read, and was not compared: %v", p.below.name, p.below.absent)
+		p.note("the base cannot be read, and was not compared: %v", p.below.absent)
 		return nil
 	case p.below.wrong != nil:
 		p.differs("base", p.below.name, "%s", problem(p.below.wrong))

@@ -111,6 +111,7 @@ func (p *verifiedImage) assetsMatch() error {
 		case !p.ownLayer(i) && !slices.ContainsFunc(l.files, func(f imageFile) bool { return of.has(f.Name) }):
 			p.note("layer %s was packed by another tool, and the record does not list its files", desc.Digest)
 		default:
+			p.eachOnce(l.files)
 			files = append(files, l.files...)
 		}
 	}
@@ -139,6 +140,18 @@ func (p *verifiedImage) assetsMatch() error {
 		p.differs("file", "/"+f.Name, "is in the bake's layers, and not in the record")
 	}
 	return nil
+}
+
+// eachOnce refuses names that repeat in a layer: no bake repeats one, and of the
+// files of one name some tools unpack the first.
+func (p *verifiedImage) eachOnce(files []imageFile) {
+	seen := map[string]bool{}
+	for _, f := range files {
+		if seen[f.Name] {
+			p.differs("file", "/"+f.Name, "occurs twice in a layer of the bake")
+		}
+		seen[f.Name] = true
+	}
 }
 
 // assetMatches compares one asset with what was found of it.

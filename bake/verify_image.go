@@ -105,7 +105,7 @@ func (v *verifier) read(ctx context.Context, chosen []v1.Platform) error {
 		if entry.Platform != nil {
 			platform = entry.Platform.String()
 		}
-		v.mismatch(platform, "manifest", entry.Digest.String(), "%s", strings.TrimPrefix(problem(err), "manifest "+entry.Digest.String()+": "))
+		v.mismatch(platform, "manifest", entry.Digest.String(), "%s", problem(err))
 		return nil
 	}
 	err := v.img.read(ctx, chosen, cap(v.remote.moving), func(int) {})
@@ -128,7 +128,7 @@ func (v *verifier) read(ctx context.Context, chosen []v1.Platform) error {
 		v.platforms = append(v.platforms, p)
 	}
 	if len(v.platforms) > 0 && !slices.ContainsFunc(v.platforms, (*verifiedImage).baked) {
-		return fmt.Errorf("nothing is baked into it: its environment has none of %s: %w", strings.Join(contractVariables, ", "), ErrNotFound)
+		return errNothingBaked()
 	}
 	return nil
 }

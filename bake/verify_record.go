@@ -29,7 +29,7 @@ func (p *verifiedImage) recordFits() error {
 		}
 	case errors.Is(err, ErrIntegrity):
 		p.lies = true
-		p.differs("record", "", "%s", strings.TrimPrefix(problem(err), "its record (label "+RecordLabel+") "))
+		p.differs("record", "", "%s", problem(err))
 		return nil
 	case err != nil:
 		return err

@@ -21,19 +21,31 @@ import (
 	"time"
 )
 
+// A registrySetup is what docker-registry's configuration adds to its storage
+// and address, in YAML.
+type registrySetup struct{ auth, tls string }
+
 const registryConfig = `version: 0.1
 log: {level: info}
 storage:
   filesystem: {rootdirectory: %q}
-http: {addr: "127.0.0.1:0"}
+http:
+  addr: "127.0.0.1:0"
+  %s
+%s
 `
 
 // startRegistry runs Debian's docker-registry until t ends and returns its
 // HOST:PORT.
 func startRegistry(t testing.TB) string {
 	t.Helper()
+	return startRegistryWith(t, registrySetup{})
+}
+
+func startRegistryWith(t testing.TB, setup registrySetup) string {
+	t.Helper()
 	config := filepath.Join(t.TempDir(), "config.yml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, registryConfig, t.TempDir()), 0o644); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, registryConfig, t.TempDir(), setup.tls, setup.auth), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	lines := &lineWatcher{word: []byte("listening on"), line: make(chan string, 1)}

@@ -55,6 +55,24 @@ func runImage(t testing.TB, ref string) any {
 // terminal).
 func patchBundle(t testing.TB, bundle string) {
 	t.Helper()
+	editBundle(t, bundle, func(config map[string]any) {
+		process, linux := config["process"].(map[string]any), config["linux"].(map[string]any)
+		delete(process, "rlimits")
+		delete(linux, "resources")
+		process["terminal"] = false
+		config["mounts"] = slices.DeleteFunc(config["mounts"].([]any), func(m any) bool {
+			return m.(map[string]any)["type"] == "cgroup"
+		})
+		if os.Geteuid() != 0 {
+			// A user without subordinate IDs can map one, which runc needs to be 0.
+			process["user"] = map[string]any{"uid": 0, "gid": 0}
+		}
+	})
+}
+
+// editBundle rewrites a bundle's config.json.
+func editBundle(t testing.TB, bundle string, edit func(config map[string]any)) {
+	t.Helper()
 	file := filepath.Join(bundle, "config.json")
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -64,17 +82,7 @@ func patchBundle(t testing.TB, bundle string) {
 	if err := json.Unmarshal(text, &config); err != nil {
 		t.Fatal(err)
 	}
-	process, linux := config["process"].(map[string]any), config["linux"].(map[string]any)
-	delete(process, "rlimits")
-	delete(linux, "resources")
-	process["terminal"] = false
-	config["mounts"] = slices.DeleteFunc(config["mounts"].([]any), func(m any) bool {
-		return m.(map[string]any)["type"] == "cgroup"
-	})
-	if os.Geteuid() != 0 {
-		// A user without subordinate IDs can map one, which runc needs to be 0.
-		process["user"] = map[string]any{"uid": 0, "gid": 0}
-	}
+	edit(config)
 	if text, err = json.Marshal(config); err != nil {
 		t.Fatal(err)
 	}

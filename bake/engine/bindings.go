@@ -22,6 +22,10 @@ const (
 
 var variables = []string{varModel, varSchemas, varStreams, varAttachments, varConnectPrefix}
 
+// Variables returns the names of the contract's variables, in the order in
+// which Bindings.Env writes them.
+func Variables() []string { return slices.Clone(variables) }
+
 const (
 	// maxSlot is the largest slot number that the grammar has.
 	maxSlot = 999

@@ -42,6 +42,7 @@ type build struct {
 	what   specFlags
 	remote remoteFlags
 	report reportFlags
+	attach documentFlags
 
 	dryRun, noCheck, strict, noCache bool
 
@@ -55,7 +56,9 @@ func (b *build) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&b.strict, "strict", false, "let warnings of the check stop the bake")
 	fs.BoolVar(&b.noCache, "no-cache", false, "read large files again even if they seem unchanged")
 	fs.StringVar(&b.shard, "shard", "", "`I/N` bake this part of a fleet, 0 ≤ I < N, chosen by the bakes' names")
+	b.attach.register(fs)
 	b.report.register(fs)
+	b.remote.registerMirrors(fs)
 	b.remote.register(fs)
 }
 
@@ -99,6 +102,9 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 		}
 	}
 	opts := bake.Options{Strict: b.strict, NoCheck: b.noCheck, CacheDir: b.cacheDir(env)}
+	if err := b.attach.apply(env, &opts); err != nil {
+		return err
+	}
 	if len(bakes) != 1 || b.shard != "" {
 		return b.fleet(ctx, env, remote, opts, bakes, out)
 	}
@@ -184,13 +190,7 @@ func ofBase(label string, before []finding, report *bake.Report, err error) []fi
 	case report != nil:
 		all = report.Findings
 	}
-	var added []finding
-	for _, f := range all {
-		if !slices.Contains(before, finding{f, label}) {
-			added = append(added, finding{f, label})
-		}
-	}
-	return added
+	return slices.DeleteFunc(foundIn(label, all), func(f finding) bool { return slices.Contains(before, f) })
 }
 
 // sourceDateEpoch is the time of reproducible-builds.org's variable, or the

@@ -45,8 +45,8 @@ type check struct {
 func (c *check) register(fs *pflag.FlagSet) {
 	c.what.registerWhat(fs)
 	fs.BoolVar(&c.strict, "strict", false, "exit with 3 for warnings too; secrets in plain text are errors")
-	fs.BoolVarP(&c.notes, "verbose", "v", false, "show notes, which never change the verdict, in text and github too")
-	fs.StringVar(&c.format, "format", "text", "`text|json|sarif|github` form of the result")
+	fs.BoolVarP(&c.notes, "verbose", "v", false, "show notes, which never change the verdict, in text, github and gitlab too")
+	fs.StringVar(&c.format, "format", "text", "`text|json|sarif|github|gitlab` form of the result")
 }
 
 func (c *check) run(ctx context.Context, env *environment, names []string) error {
@@ -64,11 +64,16 @@ func (c *check) run(ctx context.Context, env *environment, names []string) error
 	if err != nil && bakes[0].Name == "" {
 		return err
 	}
-	if !c.notes && (c.format == "text" || c.format == "github") {
+	if !c.notes && c.format != "json" && c.format != "sarif" {
 		all = slices.DeleteFunc(all, func(f finding) bool { return f.Severity == engine.Note })
 	}
-	if c.format == "sarif" || c.format == "github" {
+	if c.format != "text" && c.format != "json" {
 		c.locate(all)
+	}
+	if c.format == "gitlab" {
+		if err := fromRoot(env, all); err != nil {
+			return err
+		}
 	}
 	// In a fleet, one bake that cannot be checked hides nothing of the others.
 	if werr := write(env.stdout, all, host); werr != nil || err != nil {
@@ -124,9 +129,5 @@ func judged(plan *bake.Plan, name string, strict bool) ([]finding, error) {
 	if errors.As(err, &check) {
 		graded = check.Findings
 	}
-	findings := make([]finding, len(graded))
-	for i, f := range graded {
-		findings[i] = finding{f, name}
-	}
-	return findings, err
+	return foundIn(name, graded), err
 }

@@ -9,6 +9,9 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/authn/github"
+
 	"github.com/crane-bake/crane-bake/internal/credentials"
 )
 
@@ -22,10 +25,17 @@ func (f *remoteFlags) places(env *environment) credentials.Places {
 	return credentials.Places{AuthFile: f.authFile, LookupEnv: env.lookup, Home: home}
 }
 
-func (f *remoteFlags) keychain(env *environment) (*credentials.Keychain, error) {
-	keychain, err := credentials.New(f.places(env))
-	if errors.Is(err, fs.ErrNotExist) {
+// keychain finds credentials in those places, and then, unless --authfile says
+// where they are, with what a machine in a cloud has for the cloud's registry.
+func (f *remoteFlags) keychain(env *environment) (authn.Keychain, error) {
+	files, err := credentials.New(f.places(env))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("reading --authfile: %w", fileError(f.authFile, err))
+	case err != nil:
+		return nil, err
+	case f.authFile != "":
+		return files, nil
 	}
-	return keychain, err
+	return authn.NewMultiKeychain(files, github.Keychain), nil
 }

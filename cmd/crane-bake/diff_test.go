@@ -61,7 +61,7 @@ func TestVerifyTextIsPrintable(t *testing.T) {
 	hostileValue(reflect.ValueOf(&found).Elem())
 	found.Platforms = append(found.Platforms, bake.VerifiedPlatform{})
 	var b strings.Builder
-	if err := (&verify{format: "text"}).write(&b, &found, true); err != nil {
+	if err := (&verify{format: "text"}).write(&b, "image", &found, true); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(b.String(), "mismatch ") {

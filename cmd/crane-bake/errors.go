@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -163,19 +164,30 @@ func hint(err error) string {
 	var answer *registry.Error
 	var auth *credentials.FileError
 	var certDir *certDirError
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(err, &auth):
 		return "repair the file, or name another one with --authfile"
-	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
+	case errors.Is(err, http.ErrSchemeMismatch) && !(errors.As(err, &answer) && answer.Status != 0):
 		return "the registry speaks plain HTTP: add --insecure if that is meant"
-	case strings.Contains(text, "certificate signed by unknown authority"):
+	case errors.As(err, &unknown):
 		return "name the registry's certificate authority with --ca-file"
-	case strings.Contains(text, "certificate has expired or is not yet valid"):
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "the registry's certificate has run out, or this machine's clock is wrong"
-	case strings.Contains(text, "tls: certificate required"), strings.Contains(text, "http2: client conn could not be established"):
-		return "the registry wants a client certificate: give one with --cert-file and --key-file"
+	// Neither net/http nor crypto/tls has an error value for these.
+	case strings.Contains(text, "remote error: tls: ") && strings.Contains(text, "certificate"), strings.Contains(text, "http2: client conn could not be established"):
+		return "the registry wants a client certificate that it knows: give one with --cert-file and --key-file"
 	case errors.As(err, &certDir):
 		return "repair the directory, or take it away; see containers-certs.d(5)"
+	case errors.As(err, &answer) && answer.Status == http.StatusRequestEntityTooLarge:
+		return "the registry, or a proxy before it, limits the size of a request, and this layer is larger: raise the limit (client_max_body_size of nginx)"
+	case strings.Contains(text, "realm scheme"), strings.Contains(text, "realm host"):
+		return "the registry sends passwords to a place that they are not safe in: none was sent; see docs/registries.md"
+	case strings.Contains(text, "sends clients to the private address"):
+		return "a store behind the registry must be in the same network or have a name; see docs/registries.md"
+	case strings.Contains(text, "Proxy Authentication Required"):
+		return "the proxy wants a name and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
 	case errors.As(err, &answer) && answer.Status == http.StatusMethodNotAllowed:
 		return "the registry is read-only, or it is no registry"
 	case errors.Is(err, bake.ErrDenied):

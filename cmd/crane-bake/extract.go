@@ -30,8 +30,8 @@ again. DIR must be empty or absent; a failure leaves it as it was.
   crane-bake extract registry.example.com/team/scorer:v1 scorer
   crane-bake build -f scorer/bake.yaml -t registry.example.com/team/scorer:again
 
-Of an image without a record, the bound files and those beside them are written,
-and nobody promises the digest. Standard output holds the name of the bake file.`,
+Of an image without a record, the bound files and those beside them are written;
+notes name what is left out, and nobody promises the digest. Standard output holds the name of the bake file.`,
 		flags: e.register,
 		run:   e.run,
 	}

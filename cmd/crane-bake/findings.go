@@ -30,6 +30,7 @@ var findingsFormats = map[string]func(w io.Writer, findings []finding, fsys fs.F
 	"json":   writeJSON,
 	"sarif":  writeSARIF,
 	"github": writeGitHub,
+	"gitlab": writeGitLab,
 }
 
 // counts is how many findings are errors and warnings.
@@ -74,6 +75,16 @@ func writeFinding(w io.Writer, f finding, fsys fs.FS) {
 	if f.Hint != "" {
 		fmt.Fprintf(w, "  %s\n", printable(f.Hint))
 	}
+}
+
+// foundIn is what was found in a fleet's bake of that name, or in the only one
+// without.
+func foundIn(bake string, found []engine.Finding) []finding {
+	findings := make([]finding, len(found))
+	for i, f := range found {
+		findings[i] = finding{f, bake}
+	}
+	return findings
 }
 
 // label begins what is said of a fleet's bake: "NAME: ".

@@ -81,7 +81,7 @@ func (i *inspect) run(ctx context.Context, env *environment, args []string) erro
 	if err != nil {
 		return err
 	}
-	opts := bake.InspectOptions{Slots: i.format == "mermaid"}
+	opts := bake.InspectOptions{Slots: i.format == "mermaid", Referrers: !ofOne}
 	if i.platform != "" {
 		opts.Platforms = []string{i.platform}
 	}
@@ -102,7 +102,7 @@ func (i *inspect) run(ctx context.Context, env *environment, args []string) erro
 	var text string
 	switch {
 	case !ofOne:
-		text = inspectText(bakes)
+		text = inspectText(bakes) + referrersText(found.Referrers)
 	case len(bakes) > 1:
 		var lists []string
 		for _, b := range bakes {

@@ -13,6 +13,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/bake/engine"
 	"github.com/crane-bake/crane-bake/internal/lazyregexp"
 )
 
@@ -155,13 +156,13 @@ func pairLine(line func(string, ...any), name, key, value string) {
 // contractFirst is the names of variables, those of the engine contract first.
 func contractFirst(env map[string]string) []string {
 	var names []string
-	for _, k := range contractVariables {
+	for _, k := range engine.Variables() {
 		if _, ok := env[k]; ok {
 			names = append(names, k)
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(env)) {
-		if !slices.Contains(contractVariables, k) {
+		if !slices.Contains(engine.Variables(), k) {
 			names = append(names, k)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
 // inspectText is the form for people. Platforms that were baked the same are
@@ -29,7 +30,7 @@ func inspectText(bakes []*bakeOf) string {
 		b.layers(s)
 		s.section("env", changed(b.Env, func(k string) bool {
 			_, replaced := b.Env.Replaced[k]
-			return slices.Contains(contractVariables, k) && !replaced // it is what the files above show
+			return slices.Contains(engine.Variables(), k) && !replaced // it is what the files above show
 		}))
 		s.section("labels", changed(b.Labels, nil))
 		s.section("annotations", changed(b.Annotations, nil))
@@ -38,18 +39,15 @@ func inspectText(bakes []*bakeOf) string {
 			settings = append(settings, []string{"  " + k, string(b.Settings[k])})
 		}
 		s.section("config", settings)
-		for i, f := range b.Findings {
+		for i, f := range foundIn("", b.Findings) {
 			if i == 0 {
 				s.b.WriteByte('\n')
 			}
-			writeFinding(&s.b, finding{Finding: f}, nil)
+			writeFinding(&s.b, f, nil)
 		}
 	}
 	return s.b.String()
 }
-
-// contractVariables are those of the engine contract.
-var contractVariables = []string{"MODEL", "SCHEMAS", "STREAMS", "ATTACHMENTS", "CONNECT_PREFIX"}
 
 // A sheet is a text of aligned tables.
 type sheet struct{ b strings.Builder }

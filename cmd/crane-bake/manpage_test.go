@@ -43,7 +43,7 @@ func TestReferenceManPage(t *testing.T) {
 func TestManPageRenders(t *testing.T) {
 	groff, err := exec.LookPath("groff")
 	if err != nil {
-		t.Skip(err)
+		t.Fatalf("%v; run scripts/install-peers", err)
 	}
 	if out, err := exec.CommandContext(t.Context(), groff, "-man", "-ww", "-z", "-Tutf8", manFile).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)

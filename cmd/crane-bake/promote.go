@@ -103,16 +103,13 @@ func (p *promote) run(ctx context.Context, env *environment, args []string) erro
 	show.stop()
 	var check *bake.CheckError
 	if errors.As(err, &check) {
-		var findings []finding
-		for _, f := range check.Findings {
-			findings = append(findings, finding{Finding: f})
-		}
-		printFindings(env.stderr, nil, findings, p.remote.verbose)
+		printFindings(env.stderr, nil, foundIn("", check.Findings), p.remote.verbose)
 	}
 	if err != nil {
 		return err
 	}
 	if !p.remote.quiet {
+		writeNotes(env.stderr, report.Notes)
 		printPromoted(env.stderr, report, time.Since(start))
 	}
 	return errors.Join(out.addPromoted(report), out.close())

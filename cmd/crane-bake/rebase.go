@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/crane-bake/crane-bake/bake"
-	"github.com/crane-bake/crane-bake/bake/engine"
 )
 
 func rebaseCommand() *command {
@@ -53,6 +52,7 @@ func (r *rebase) register(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&r.tags, "tag", "t", nil, "`IMAGE` publish to this image location; repeatable")
 	fs.BoolVar(&r.noCheck, "no-check", false, "publish in spite of the check's findings")
 	r.report.register(fs)
+	r.remote.registerMirrors(fs)
 	r.remote.register(fs)
 }
 
@@ -117,17 +117,12 @@ func (m *remake) run(env *environment, work func(*bake.Remote, *progress) (*bake
 
 // foundBy is what the check found, whether or not it forbade the result.
 func foundBy(report *bake.Report, err error) []finding {
-	var found []engine.Finding
 	var check *bake.CheckError
 	switch {
 	case errors.As(err, &check):
-		found = check.Findings
+		return foundIn("", check.Findings)
 	case err == nil:
-		found = report.Findings
+		return foundIn("", report.Findings)
 	}
-	findings := make([]finding, len(found))
-	for i, f := range found {
-		findings[i].Finding = f
-	}
-	return findings
+	return nil
 }

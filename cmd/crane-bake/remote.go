@@ -27,6 +27,7 @@ type remoteFlags struct {
 	progress                  string
 	quiet, verbose            bool
 	logFormat                 string
+	mirrors                   []string // HOST=MIRROR
 }
 
 func (f *remoteFlags) register(fs *pflag.FlagSet) {
@@ -74,6 +75,10 @@ func (f *remoteFlags) remote(env *environment) (*bake.Remote, error) {
 	if err != nil {
 		return nil, err
 	}
+	mirrors, err := f.mirrorsOf()
+	if err != nil {
+		return nil, err
+	}
 	retries := f.retries
 	if retries == 0 {
 		retries = -1 // 0 is the library's default
@@ -87,6 +92,7 @@ func (f *remoteFlags) remote(env *environment) (*bake.Remote, error) {
 		Jobs:      f.jobs,
 		UserAgent: "crane-bake/" + version(),
 		Logger:    logger,
+		Mirrors:   mirrors,
 	}), nil
 }
 

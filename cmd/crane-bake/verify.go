@@ -24,9 +24,10 @@ func verifyCommand() *command {
 		short: "Check an image against its own record and the engine contract",
 		long: `
 Proves that an image is what it and the record of its bake say: digests and sizes
-down to the single asset, the seam between base and bake, environment, history and
-annotations. Then checks what is baked in as build does. The bake's layers are
-read; those of the base are only looked for.
+down to the single asset, environment, history, annotations, and that without the
+bake it is the engine image that the record names, where that can be read. Then
+checks what is baked in as build does. The bake's layers are read; those of the
+base are only looked for.
 
   crane-bake verify registry.example.com/team/scorer:v1
   crane-bake verify --format json IMAGE | jq '.mismatches'
@@ -51,7 +52,7 @@ func (v *verify) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&v.strict, "strict", false, "exit with 3 for warnings too; secrets in plain text are errors")
 	fs.StringSliceVar(&v.allow, "allow", nil, "`RULE[,RULE]` turn findings of these rules into notes; repeatable")
 	fs.StringArrayVar(&v.platforms, "platform", nil, "`OS/ARCH[/VARIANT]` choose a platform of an index; repeatable; default all")
-	fs.StringVar(&v.format, "format", "text", "`text|json` result")
+	fs.StringVar(&v.format, "format", "text", "`text|json|gitlab` form of the result")
 	v.remote.register(fs)
 }
 
@@ -59,8 +60,8 @@ func (v *verify) run(ctx context.Context, env *environment, args []string) error
 	switch {
 	case len(args) != 1:
 		return withHint(errUsage("verify: want one image, have %d", len(args)), "see crane-bake help verify")
-	case v.format != "text" && v.format != "json":
-		return errUsage("--format %q: want text or json", v.format)
+	case v.format != "text" && v.format != "json" && v.format != "gitlab":
+		return errUsage("--format %q: want text, json or gitlab", v.format)
 	}
 	remote, err := v.remote.remote(env)
 	if err != nil {
@@ -70,7 +71,7 @@ func (v *verify) run(ctx context.Context, env *environment, args []string) error
 	if found == nil {
 		return err
 	}
-	if werr := v.write(env.stdout, found, err != nil); werr != nil {
+	if werr := v.write(env.stdout, args[0], found, err != nil); werr != nil {
 		return errors.Join(err, werr)
 	}
 	if !v.remote.quiet {
@@ -82,7 +83,7 @@ func (v *verify) run(ctx context.Context, env *environment, args []string) error
 	return nil
 }
 
-func (v *verify) write(w io.Writer, found *bake.Verification, failed bool) error {
+func (v *verify) write(w io.Writer, image string, found *bake.Verification, failed bool) error {
 	if v.format == "json" {
 		line, err := encodeJSON(found)
 		if err != nil {
@@ -91,6 +92,17 @@ func (v *verify) write(w io.Writer, found *bake.Verification, failed bool) error
 		_, err = w.Write(line)
 		return err
 	}
+	findings := foundIn("", found.Findings)
+	if !v.remote.verbose {
+		findings = slices.DeleteFunc(findings, func(f finding) bool { return f.Severity == engine.Note })
+	}
+	if v.format == "gitlab" {
+		return gitLabVerification(image, found, findings).write(w)
+	}
+	return writeVerified(w, found, findings, failed)
+}
+
+func writeVerified(w io.Writer, found *bake.Verification, findings []finding, failed bool) error {
 	var b strings.Builder
 	for _, m := range found.Mismatches {
 		of := ""
@@ -98,13 +110,6 @@ func (v *verify) write(w io.Writer, found *bake.Verification, failed bool) error
 			of = strings.Join(m.Platforms, ", ") + ": "
 		}
 		fmt.Fprintf(&b, "mismatch %s\n", printable(of+m.String()))
-	}
-	var findings []finding
-	for _, f := range found.Findings {
-		findings = append(findings, finding{Finding: f})
-	}
-	if !v.remote.verbose {
-		findings = slices.DeleteFunc(findings, func(f finding) bool { return f.Severity == engine.Note })
 	}
 	for _, f := range findings {
 		writeFinding(&b, f, nil)

@@ -19,9 +19,25 @@ import (
 // not depend on how long it is, and is scaled.
 const share = 10
 
+// A scatter says where the images of a fleet go.
+type scatter struct {
+	text string
+	name func(run string, i int) string // of the i-th image
+}
+
+var (
+	oneRepository = scatter{"one repository, a tag each", func(run string, i int) string { return fmt.Sprintf("%s/scorers:%d", run, i) }}
+	repositories  = scatter{"a repository each", func(run string, i int) string { return fmt.Sprintf("%s/scorer-%d:v1", run, i) }}
+)
+
 // fleetAtOnce bakes a fleet without latency.
-func fleetAtOnce(ctx context.Context, l *lab) ([]line, error) {
-	lines, err := l.bakeFleet(ctx, 0, true)
+func fleetAtOnce(ctx context.Context, l *lab) ([]line, error) { return l.nearFleet(ctx, oneRepository) }
+
+// fleetApart bakes it into repositories that have nothing of the base yet.
+func fleetApart(ctx context.Context, l *lab) ([]line, error) { return l.nearFleet(ctx, repositories) }
+
+func (l *lab) nearFleet(ctx context.Context, to scatter) ([]line, error) {
+	lines, err := l.bakeFleet(ctx, to, 0, true)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +48,7 @@ func fleetAtOnce(ctx context.Context, l *lab) ([]line, error) {
 
 // fleetFarAway bakes it with latency.
 func fleetFarAway(ctx context.Context, l *lab) ([]line, error) {
-	lines, err := l.bakeFleet(ctx, l.latency, false)
+	lines, err := l.bakeFleet(ctx, oneRepository, l.latency, false)
 	if err != nil {
 		return nil, err
 	}
@@ -40,10 +56,9 @@ func fleetFarAway(ctx context.Context, l *lab) ([]line, error) {
 	return lines, nil
 }
 
-// bakeFleet bakes models that differ in one line, each into a repository of its
-// own.
-func (l *lab) bakeFleet(ctx context.Context, latency time.Duration, parallel bool) (_ []line, err error) {
-	f, err := l.newFleet()
+// bakeFleet bakes models that differ in one line.
+func (l *lab) bakeFleet(ctx context.Context, to scatter, latency time.Duration, parallel bool) (_ []line, err error) {
+	f, err := l.newFleet(to)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +73,7 @@ func (l *lab) bakeFleet(ctx context.Context, latency time.Duration, parallel boo
 		{name: "crane in a loop", times: l.fleet / part, run: func(ctx context.Context, at place, n int) (usage, error) {
 			var sum usage
 			for i := range part {
-				u, err := l.timed(ctx, l.craneBake(at, f.tar(i), fmt.Sprintf("loop%d/scorer-%d:v1", n, i)))
+				u, err := l.timed(ctx, l.craneBake(at, f.tar(i), to.name(fmt.Sprintf("loop%d", n), i)))
 				if err != nil {
 					return sum, err
 				}
@@ -85,8 +100,8 @@ func (l *lab) bakeFleet(ctx context.Context, latency time.Duration, parallel boo
 	if latency > 0 {
 		where = l.latencyText()
 	}
-	work := fmt.Sprintf("fleet of %d small bakes on one base, each to its own repository, %s (the loop: %d of them, times %d)",
-		l.fleet, where, part, l.fleet/part)
+	work := fmt.Sprintf("fleet of %d small bakes on one base, %s, %s (the loop: %d of them, times %d)",
+		l.fleet, to.text, where, part, l.fleet/part)
 	lines := []line{{work: work, peer: all[0], own: all[1], latent: latency > 0}}
 	if parallel {
 		lines = append(lines, line{work: work, peer: all[2], own: all[1]})
@@ -98,15 +113,16 @@ func (l *lab) bakeFleet(ctx context.Context, latency time.Duration, parallel boo
 type fleet struct {
 	lab *lab
 	dir string
+	to  scatter
 }
 
 // newFleet writes the models, and for crane a tar of each bake.
-func (l *lab) newFleet() (*fleet, error) {
+func (l *lab) newFleet(to scatter) (*fleet, error) {
 	dir, err := l.scratch("fleet")
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{l, dir}
+	f := &fleet{l, dir, to}
 	if err := l.files.copySmall(dir); err != nil {
 		return nil, err
 	}
@@ -160,7 +176,7 @@ func (f *fleet) bakeFile(at place, n int) (string, error) {
 bakes:
 `, at.from, baseName)
 	for i := range f.lab.fleet {
-		fmt.Fprintf(&b, "  scorer-%d: {model: model-%d.py3, tags: [\"%s/fleet%d/scorer-%d:v1\"]}\n", i, i, at.to, n, i)
+		fmt.Fprintf(&b, "  scorer-%d: {model: model-%d.py3, tags: [\"%s/%s\"]}\n", i, i, at.to, f.to.name(fmt.Sprintf("fleet%d", n), i))
 	}
 	file := filepath.Join(f.dir, fmt.Sprintf("fleet-%d.yaml", n))
 	return file, os.WriteFile(file, []byte(b.String()), 0o644)
@@ -170,7 +186,7 @@ bakes:
 func (f *fleet) xargs(ctx context.Context, at place, n int) (usage, error) {
 	var b strings.Builder
 	for i := range f.lab.fleet {
-		args := f.lab.craneBake(at, f.tar(i), fmt.Sprintf("xargs%d/scorer-%d:v1", n, i)).args
+		args := f.lab.craneBake(at, f.tar(i), f.to.name(fmt.Sprintf("xargs%d", n), i)).args
 		fmt.Fprintln(&b, strings.Join(args[1:], " "))
 	}
 	list := filepath.Join(f.dir, fmt.Sprintf("xargs-%d", n))

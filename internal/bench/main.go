@@ -53,6 +53,7 @@ var rows = []struct {
 	{"huge", hugeAsset},
 	{"again", assetAgain},
 	{"fleet", fleetAtOnce},
+	{"fleet-apart", fleetApart},
 	{"fleet-latency", fleetFarAway},
 	{"copy", otherRegistry},
 	{"start", startUp},

@@ -4,7 +4,7 @@
 // Package registry moves blobs and manifests to and from registries that speak
 // the OCI distribution spec, in few round trips.
 //
-// A Client is made for one run. It pings a registry once however many
+// A Client is made for one run. It pings a registry at most once however many
 // repositories are used, keeps one token for each set of scopes, and remembers
 // what a registry turned out not to support. Requests that fail for a passing
 // reason are sent again, uploads from their beginning: contents are therefore
@@ -145,11 +145,13 @@ func (t countRequests) RoundTrip(req *http.Request) (*http.Response, error) {
 	if b, ok := req.Body.(*sentBody); ok && b.sent.Swap(true) {
 		return nil, errBodySpent
 	}
-	t.n.Add(1)
-	if n, ok := req.Context().Value(countKey{}).(*atomic.Int64); ok {
-		n.Add(1)
-	}
 	res, err := t.inner.RoundTrip(req)
+	if !speaksNoTLS(err) { // where https is tried first; nothing was sent
+		t.n.Add(1)
+		if n, ok := req.Context().Value(countKey{}).(*atomic.Int64); ok {
+			n.Add(1)
+		}
+	}
 	if asked, ok := req.Context().Value(waitKey{}).(*atomic.Int64); ok && err == nil {
 		asked.Store(int64(retryAfter(res.Header)))
 	}

@@ -152,7 +152,19 @@ func isHopeless(err error) bool {
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	return errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) || speaksNoTLS(err)
+	var address *addressError
+	var realm *realmError
+	if errors.As(err, &address) || errors.As(err, &realm) {
+		return true
+	}
+	return isAlert(err) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) || speaksNoTLS(err)
+}
+
+// isAlert reports whether the registry ended a handshake, as one does that wants
+// another client certificate. crypto/tls does not export the kind of error.
+func isAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error" && !strings.Contains(op.Err.Error(), "internal error")
 }
 
 func speaksNoTLS(err error) bool {

@@ -23,7 +23,8 @@ type host struct {
 	registry name.Registry
 
 	pinging chan struct{} // taken by who pings
-	pinged  *pingAnswer
+	pinged  atomic.Pointer[pingAnswer]
+	probed  atomic.Bool // whether a request has gone ahead of the ping
 
 	mu   sync.Mutex
 	ways map[string]*way // by scopes
@@ -56,6 +57,7 @@ type access struct {
 type way struct {
 	making chan struct{} // taken by who asks for its token
 	rt     http.RoundTripper
+	open   bool // rt has neither, because a probe needed none
 }
 
 // take waits for its turn, which ends with a receive from turn.
@@ -72,15 +74,10 @@ func take(ctx context.Context, turn chan struct{}) error {
 // token request of one set of scopes does not wait for that of another. The
 // watch rests while credentials are found: that is not the registry's time.
 func (h *host) transportFor(ctx context.Context, to access, watch *watch) (http.RoundTripper, error) {
-	key := strings.Join(to.scopes, " ")
-	h.mu.Lock()
-	w, ok := h.ways[key]
-	if !ok {
-		w = &way{making: make(chan struct{}, 1)}
-		h.ways[key] = w
+	w := h.way(to)
+	if open, err := w.known(ctx); open != nil || err != nil {
+		return open, err
 	}
-	h.mu.Unlock()
-
 	if err := h.ping(ctx); err != nil {
 		return nil, err
 	}
@@ -97,15 +94,37 @@ func (h *host) transportFor(ctx context.Context, to access, watch *watch) (http.
 	if w.rt != nil {
 		return w.rt, nil
 	}
-	rt, err := transport.NewWithContext(ctx, h.registry, auth, pingedTransport{h.client.wire, h.pinged}, to.scopes)
+	rt, err := transport.NewWithContext(ctx, h.registry, auth, pingedTransport{h.client.wire, h.pinged.Load()}, to.scopes)
 	if err != nil {
-		return nil, &tokenError{withoutURL(err)}
+		return nil, &tokenError{TokenFailure(err)}
 	}
 	w.rt = rt
 	return rt, nil
 }
 
-// pingAnswer is what a registry answered to GET /v2/.
+// way is the way for the scopes of to.
+func (h *host) way(to access) *way {
+	key := strings.Join(to.scopes, " ")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w, ok := h.ways[key]
+	if !ok {
+		w = &way{making: make(chan struct{}, 1)}
+		h.ways[key] = w
+	}
+	return w
+}
+
+// known is the way's transport, nil while there is none.
+func (w *way) known(ctx context.Context) (http.RoundTripper, error) {
+	if err := take(ctx, w.making); err != nil {
+		return nil, err
+	}
+	defer func() { <-w.making }()
+	return w.rt, nil
+}
+
+// pingAnswer is what a registry answered to GET /v2/, or to a probe.
 type pingAnswer struct {
 	scheme string
 	status int
@@ -119,14 +138,14 @@ func (h *host) ping(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-h.pinging }()
-	if h.pinged != nil {
+	if h.pinged.Load() != nil {
 		return nil
 	}
 	rec := &recordPing{inner: h.client.wire, host: h.registry.RegistryStr()}
 	if _, err := transport.Ping(ctx, h.registry, rec); err != nil {
 		return rec.reason(err)
 	}
-	h.pinged = rec.answer.Load()
+	h.pinged.Store(rec.answer.Load())
 	return nil
 }
 
@@ -143,15 +162,17 @@ type recordPing struct {
 // reason is the part of err, the failures of both schemes, that says something
 // of the registry.
 func (t *recordPing) reason(err error) error {
-	secure, plain := t.secure.Load(), t.plain.Load()
+	secure, plain, answer := t.secure.Load(), t.plain.Load(), t.answer.Load()
 	switch {
 	case secure == nil:
 	case speaksNoTLS(*secure) && plain != nil:
 		return *plain
 	case isHopeless(*secure) && !speaksNoTLS(*secure):
-		return *secure // a certificate; what http got is a 400
+		return *secure // a certificate, of either side; what http got is a 400
 	case plain != nil:
 		return &unreachableError{t.host, *secure, *plain, err}
+	case answer != nil && answer.status == http.StatusBadRequest:
+		return *secure // which broke off; who speaks TLS answers http so
 	}
 	return err
 }

@@ -50,6 +50,7 @@ func (r *Repository) Manifest(ctx context.Context, ref string) (v1.Descriptor, [
 			scopes: r.pullScopes(),
 			header: http.Header{"Accept": {acceptManifests}},
 			expect: []int{http.StatusOK},
+			early:  true,
 		})
 		if err != nil {
 			return err

@@ -37,6 +37,13 @@ func (r *Repository) Referrers(ctx context.Context, digest v1.Hash) ([]v1.Descri
 	return found, nil
 }
 
+// Bounds on the list of one subject: a hostile registry could go on for ever.
+const (
+	maxPages         = 1000
+	maxReferrers     = 10_000
+	maxReferrersSize = 4 * MaxManifest // in bytes
+)
+
 // askReferrers asks the referrers API alone; it reports false where there is
 // none.
 func (r *Repository) askReferrers(ctx context.Context, digest v1.Hash) ([]v1.Descriptor, bool, error) {
@@ -45,10 +52,10 @@ func (r *Repository) askReferrers(ctx context.Context, digest v1.Hash) ([]v1.Des
 	}
 	var all []v1.Descriptor
 	at := r.url("referrers/"+digest.String(), nil)
-	seen := map[string]bool{}
-	for !seen[at.String()] {
+	seen, size := map[string]bool{}, 0
+	for !seen[at.String()] && len(seen) < maxPages && len(all) <= maxReferrers && size <= maxReferrersSize {
 		seen[at.String()] = true
-		page, next, err := r.referrersPage(ctx, digest, at)
+		page, err := r.referrersPage(ctx, digest, at)
 		switch status := statusOf(err); {
 		case err == nil:
 		case len(seen) == 1 && (errors.Is(err, errNoReferrers) || hasNoReferrers(status)):
@@ -57,11 +64,11 @@ func (r *Repository) askReferrers(ctx context.Context, digest v1.Hash) ([]v1.Des
 		default:
 			return nil, true, err
 		}
-		all = append(all, page...)
-		if next == nil {
+		all, size = append(all, page.entries...), size+page.size
+		if page.next == nil {
 			return sortReferrers(all), true, nil
 		}
-		at = *next
+		at = *page.next
 	}
 	return nil, true, fmt.Errorf("the pages of %s never end", r.name)
 }
@@ -75,8 +82,14 @@ func hasNoReferrers(status int) bool {
 // errNoReferrers is a success that is no index, such as a page for people.
 var errNoReferrers = errors.New("the answer is no index")
 
-// referrersPage reads one page of the answer, and where the next one is.
-func (r *Repository) referrersPage(ctx context.Context, digest v1.Hash, at url.URL) ([]v1.Descriptor, *url.URL, error) {
+// referrersPage is one page of the answer.
+type referrersPage struct {
+	entries []v1.Descriptor
+	size    int      // in bytes
+	next    *url.URL // nil after the last one
+}
+
+func (r *Repository) referrersPage(ctx context.Context, digest v1.Hash, at url.URL) (referrersPage, error) {
 	op := fmt.Sprintf("reading the referrers of %s in %s", digest, r.name)
 	var raw []byte
 	var answer *http.Response
@@ -100,20 +113,20 @@ func (r *Repository) referrersPage(ctx context.Context, digest v1.Hash, at url.U
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return referrersPage{}, err
 	}
 	if t, _, _ := strings.Cut(answer.Header.Get("Content-Type"), ";"); types.MediaType(t) != types.OCIImageIndex {
-		return nil, nil, &Error{Op: op, Err: errNoReferrers}
+		return referrersPage{}, &Error{Op: op, Err: errNoReferrers}
 	}
 	page, err := ParseReferrers(raw)
 	if err != nil {
-		return nil, nil, &Error{Op: op, Err: err}
+		return referrersPage{}, &Error{Op: op, Err: err}
 	}
 	next, err := nextPage(answer)
 	if err != nil {
-		return nil, nil, &Error{Op: op, Err: err}
+		return referrersPage{}, &Error{Op: op, Err: err}
 	}
-	return page, next, nil
+	return referrersPage{page, len(raw), next}, nil
 }
 
 // nextPage is where the Link of an answer leads (RFC 8288; the distribution

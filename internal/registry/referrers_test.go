@@ -4,6 +4,7 @@
 package registry_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -103,6 +104,27 @@ func TestReferrersPages(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("error %v, referrers (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// A list that goes on for ever, in pages that all differ, ends all the same.
+func TestReferrersWithoutEnd(t *testing.T) {
+	for name, page := range map[string][]byte{"empty pages": listOf(t), "large pages": append(listOf(t, entry(1)), bytes.Repeat([]byte(" "), 8<<20-1000)...)} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			repo, asked := answering(t, func(w http.ResponseWriter, r *http.Request) {
+				n++
+				w.Header().Set("Content-Type", string(types.OCIImageIndex))
+				w.Header().Set("Link", fmt.Sprintf(`<?last=%d>; rel="next"`, n))
+				_, _ = w.Write(page) // the client may be gone
+			})
+			if _, err := repo.Referrers(t.Context(), entry(10).Digest); err == nil || !strings.Contains(err.Error(), "never end") {
+				t.Errorf("got %v, want that the pages never end", err)
+			}
+			if got, most := len(asked()), map[string]int{"empty pages": 1000, "large pages": 5}[name]; got > most {
+				t.Errorf("%d pages were read, want at most %d", got, most)
 			}
 		})
 	}

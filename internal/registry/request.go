@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +30,7 @@ type request struct {
 	body   io.ReadCloser // closed by send; nil is none
 	size   int64         // of body, -1 unknown
 	expect []int         // statuses that are no error
+	early  bool          // may go ahead of the ping; its answer is short
 }
 
 // url is path below the repository's own, with the host's registry; the
@@ -45,47 +45,69 @@ func (r *Repository) url(path string, query url.Values) url.URL {
 }
 
 // send sends req once. The answer's body must be closed; until then a stall
-// of Options.Timeout ends it.
+// of Options.Timeout ends it. The request's body is not read any more when send
+// returns, even where the answer came before it was sent.
 func (h *host) send(ctx context.Context, req request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var asked atomic.Int64
 	ctx = context.WithValue(ctx, waitKey{}, &asked)
 	watch := newWatch(h.client.opts.Timeout, cancel)
-	body := &sentBody{ReadCloser: req.body, left: req.size, watch: watch}
+	body := newSentBody(req.body, req.size, watch)
 	fail := func(err error) (*http.Response, error) {
-		watch.stop()
 		body.Close()
+		watch.stop()
 		err = failure(ctx, req.op, err, time.Duration(asked.Load()))
 		cancel(nil)
 		return nil, err
 	}
-	rt, err := h.transportFor(ctx, req.scopes, watch)
+	res, err := h.probe(ctx, req, watch)
+	if res == nil && err == nil {
+		res, err = h.carry(ctx, req, body, watch)
+	}
+	if err == nil && res.StatusCode == http.StatusUnauthorized && h.closed(ctx, req.scopes) {
+		res.Body.Close()
+		res, err = h.carry(ctx, req, body, watch)
+	}
 	if err != nil {
 		return fail(err)
-	}
-	watch.feed()
-	hr, err := req.make(ctx, body)
-	if err != nil {
-		return fail(err)
-	}
-	// A transport of HTTP/1 waits for a content that is being read even where
-	// its request is cancelled.
-	stop := context.AfterFunc(ctx, func() { body.Close() })
-	client := http.Client{Transport: rt}
-	res, err := client.Do(hr)
-	stop()
-	if err != nil {
-		if err := body.failure(); err != nil {
-			return fail(&sourceError{err})
-		}
-		return fail(withoutURL(err))
 	}
 	if err := transport.CheckError(res, req.expect...); err != nil {
 		res.Body.Close()
 		return fail(&answerError{err, res.StatusCode})
 	}
+	body.Close()
+	if req.size < 0 && !body.ended {
+		res.Body.Close()
+		return fail(errEarlyAnswer)
+	}
 	watch.stop()
 	res.Body = &receivedBody{ReadCloser: res.Body, ctx: ctx, cancel: cancel, watch: watch}
+	return res, nil
+}
+
+// carry sends req on the way for its scopes, and follows redirects.
+func (h *host) carry(ctx context.Context, req request, body *sentBody, watch *watch) (*http.Response, error) {
+	rt, err := h.transportFor(ctx, req.scopes, watch)
+	if err != nil {
+		return nil, err
+	}
+	watch.feed()
+	hr, err := req.make(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	// A transport of HTTP/1 waits for a content that is being read even where
+	// its request is cancelled.
+	stop := context.AfterFunc(ctx, func() { body.Close() })
+	defer stop()
+	client := http.Client{Transport: rt, CheckRedirect: checkRedirect}
+	res, err := client.Do(hr)
+	if err != nil {
+		if err := body.failure(); err != nil {
+			return nil, &sourceError{err}
+		}
+		return nil, TokenFailure(err)
+	}
 	return res, nil
 }
 
@@ -138,6 +160,9 @@ func location(op string, res *http.Response) (url.URL, error) {
 		// Its text may hold the session's secret.
 		return url.URL{}, &Error{Op: op, Status: res.StatusCode, Err: errors.New("no valid Location in the answer")}
 	}
+	if err := checkAddress(res.Request.Context(), res.Request.URL, u); err != nil {
+		return url.URL{}, &Error{Op: op, Err: err}
+	}
 	return *u, nil
 }
 
@@ -153,64 +178,9 @@ func newWatch(limit time.Duration, cancel context.CancelCauseFunc) *watch {
 	})}
 }
 
-func (w *watch) feed() { w.timer.Reset(w.limit) }
-func (w *watch) stop() { w.timer.Stop() }
-
-// errBodySpent is what a transport gets that sends a body a second time, as
-// that of bearer tokens does after a challenge: what is left of the body is not
-// the content. The next attempt opens it anew.
-var errBodySpent = errors.New("the request had to be sent again when its body was under way")
-
-// sentBody is the body of a request. It feeds the watch with every read, which
-// does not count the time that the content takes, and keeps the errors of the
-// content apart from those of the network.
-type sentBody struct {
-	io.ReadCloser
-	left  int64 // to be read; negative is unknown
-	watch *watch
-	sent  atomic.Bool
-
-	mu     sync.Mutex
-	closed bool
-	err    error
-}
-
-func (b *sentBody) Read(p []byte) (int, error) {
-	b.watch.stop()
-	n, err := b.ReadCloser.Read(p)
-	b.watch.feed()
-	b.left -= int64(n)
-	if err == io.EOF && b.left > 0 {
-		err = fmt.Errorf("%w: it ends %d bytes early", ErrIntegrity, b.left)
-	}
-	if err != nil && err != io.EOF {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		// A broken connection closes the body while it may still be read.
-		if !b.closed {
-			b.err = err
-		}
-	}
-	return n, err
-}
-
-func (b *sentBody) failure() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.err
-}
-
-// Close closes the content the first time.
-func (b *sentBody) Close() error {
-	b.mu.Lock()
-	closed := b.closed
-	b.closed = true
-	b.mu.Unlock()
-	if closed || b.ReadCloser == nil {
-		return nil
-	}
-	return b.ReadCloser.Close()
-}
+func (w *watch) feed()                       { w.timer.Reset(w.limit) }
+func (w *watch) feedFor(extra time.Duration) { w.timer.Reset(w.limit + extra) }
+func (w *watch) stop()                       { w.timer.Stop() }
 
 // receivedBody is the body of an answer. The watch runs while it is read, not
 // while the reader does something else.

@@ -36,8 +36,13 @@ func TestUploadGoesOn(t *testing.T) {
 	data := sized(size, 7)
 	for name, content := range map[string]registry.Content{"known": registry.Bytes(data), "stream": streamed(data)} {
 		t.Run(name, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(1, 2))
-			srv, _ := open(t, registrytest.Options{Faults: cutEach(cuts, func() int64 { return 1<<20 + random.Int64N(size/cuts-1<<20) })}, "team/app")
+			const seed = 1
+			random := rand.New(rand.NewPCG(seed, 2))
+			srv, _ := open(t, registrytest.Options{Faults: cutEach(cuts, func() int64 {
+				after := 1<<20 + random.Int64N(size/cuts-1<<20)
+				t.Logf("seed %d: cut after %d bytes", seed, after)
+				return after
+			})}, "team/app")
 			c := client(t, registry.Options{Retries: 2})
 			repo := repository(t, c, srv.Host+"/team/app")
 			if err := repo.Upload(t.Context(), content); err != nil {

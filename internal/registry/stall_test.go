@@ -163,6 +163,44 @@ func TestSlowIsNoStall(t *testing.T) {
 	})
 }
 
+// A registry may take longer to store what is larger, when all was sent, but not
+// for ever.
+func TestStoringIsNoStall(t *testing.T) {
+	const timeout = 50 * time.Millisecond
+	data := sized(8<<20, 4) // for half a second
+	for _, test := range []struct {
+		name  string
+		takes time.Duration
+		fails bool
+	}{
+		{"at once", 0, false},
+		{"in the time for its size", 500 * time.Millisecond, false},
+		{"longer", 600 * time.Millisecond, true},
+	} {
+		for name, content := range map[string]registry.Content{"known": registry.Bytes(data), "stream": streamed(data)} {
+			t.Run(test.name+"/"+name, func(t *testing.T) {
+				bubble(t, nil, registry.Options{}, func(t *testing.T, srv *registrytest.Server, _ *registry.Repository) {
+					tr := pipe(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.ContentLength != 0 && (r.Method == http.MethodPut || r.Method == http.MethodPatch) {
+							body, err := io.ReadAll(r.Body)
+							if err != nil {
+								t.Error(err)
+							}
+							r.Body = io.NopCloser(bytes.NewReader(body))
+							time.Sleep(test.takes) // of the bubble's time
+						}
+						srv.ServeHTTP(w, r)
+					}))
+					repo := repository(t, registry.New(registry.Options{Transport: tr, Retries: -1, Timeout: timeout}), inMemory+"team/app")
+					if err := repo.Upload(t.Context(), content); errors.Is(err, registry.ErrUnavailable) != test.fails {
+						t.Errorf("got %v, want a failure: %t", err, test.fails)
+					}
+				})
+			})
+		}
+	}
+}
+
 // A reader of a blob may take its time.
 func TestSlowReaderIsNoStall(t *testing.T) {
 	const timeout = 50 * time.Millisecond

@@ -89,7 +89,7 @@ func (u *upload) after(err error) error {
 		// There is a new token now, and it may be good for one request only.
 		u.refused, u.resumed = true, true
 		return err
-	case hasCode(err, transport.BlobUploadUnknownErrorCode):
+	case sessionLost(err):
 		// A new session may succeed: the registry has several replicas, or was
 		// restarted.
 		return &Error{Op: fmt.Sprintf("uploading blob to %s", u.repo.name), Err: errors.New("the registry lost the upload session")}
@@ -208,6 +208,14 @@ func (u *upload) stream(ctx context.Context, body io.ReadCloser) error {
 		return &Error{Op: op, Err: &sourceError{errors.New("its digest is unknown after its end")}}
 	}
 	return r.commitUpload(ctx, u.at, desc, http.NoBody, desc.Size)
+}
+
+// sessionLost reports that the registry does not know a session: by the code for
+// that, or by a 404 that says nothing else, as a proxy's.
+func sessionLost(err error) bool {
+	var answer *transport.Error
+	return hasCode(err, transport.BlobUploadUnknownErrorCode) ||
+		statusOf(err) == http.StatusNotFound && errors.As(err, &answer) && len(answer.Errors) == 0
 }
 
 // hasCode reports whether a registry's answer has the error code.

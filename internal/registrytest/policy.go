@@ -81,7 +81,9 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, code, message st
 	if err != nil {
 		panic(err) // maps of strings always encode
 	}
-	w.Header().Set("Content-Type", "application/json")
+	if w.Header().Get("Content-Type") == "" { // of a Fault
+		w.Header().Set("Content-Type", "application/json")
+	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client may be gone

@@ -1,0 +1,57 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// TestCloudKeychains finds what a job on a cloud has for the cloud's registry,
+// after the files.
+func TestCloudKeychains(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("GITHUB_ACTOR", "octocat")
+	t.Setenv("GITHUB_TOKEN", "of-the-job")
+	file := write(t, t.TempDir(), "auth.json", `{"auths": {"ghcr.io/team": {"auth": "YWxpY2U6c2VjcmV0"}}}`)
+	with := map[string]string{"REGISTRY_AUTH_FILE": file}
+	for _, c := range []struct {
+		name, repo string
+		authFile   string
+		vars       map[string]string
+		want       string
+	}{
+		{"GitHub", "ghcr.io/octocat/x", "", nil, "octocat:of-the-job"},
+		{"GitHub, with a file", "ghcr.io/team/x", "", with, "alice:secret"},
+		{"GitHub, with a file for others", "ghcr.io/octocat/x", "", with, "octocat:of-the-job"},
+		{"GitHub, with --authfile", "ghcr.io/octocat/x", file, nil, ":"},
+		{"like GitHub", "ghcr.io.example.com/octocat/x", "", nil, ":"},
+		{"Docker Hub", "octocat/x", "", nil, ":"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			env := &environment{lookup: func(key string) (string, bool) { v, ok := c.vars[key]; return v, ok }}
+			keychain, err := (&remoteFlags{authFile: c.authFile}).keychain(env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			repo, err := name.NewRepository(c.repo)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := authn.Resolve(t.Context(), keychain, repo)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config, err := authn.Authorization(t.Context(), found)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := config.Username + ":" + config.Password; got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,131 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/crane-bake/crane-bake/bake"
+)
+
+// documentFlags are the flags that say what is attached to an image.
+type documentFlags struct {
+	sbom       string
+	provenance bool
+	source     string // URL@REVISION
+}
+
+func (f *documentFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.sbom, "sbom", "", "`cyclonedx|spdx` attach a bill of materials in this format; --sbom alone is cyclonedx")
+	fs.Lookup("sbom").NoOptDefVal = string(bake.SBOMCycloneDX)
+	fs.BoolVar(&f.provenance, "provenance", false, "attach SLSA provenance, with the source revision that the CI's variables name")
+	fs.StringVar(&f.source, "source", "", "`URL@REVISION` of the sources, for --provenance; default the CI's")
+}
+
+// apply sets what opts attaches.
+func (f *documentFlags) apply(env *environment, opts *bake.Options) error {
+	if f.sbom != "" {
+		var err error
+		if opts.SBOM, err = bake.ParseSBOMFormat(f.sbom); err != nil {
+			return errUsage("--sbom=%s: want cyclonedx or spdx", f.sbom)
+		}
+	}
+	if !f.provenance {
+		if f.source != "" {
+			return errUsage("build: --source is about --provenance")
+		}
+		return nil
+	}
+	p := provenanceOf(env)
+	if f.source != "" {
+		at := strings.LastIndex(f.source, "@")
+		if at <= 0 || at == len(f.source)-1 || strings.ContainsAny(f.source[at:], "/:") {
+			return errUsage("--source: want URL@REVISION") // without the value: a URL may hold a password
+		}
+		p.Source = sourceOf(f.source[:at], f.source[at+1:])
+	}
+	opts.Provenance = &p
+	return nil
+}
+
+// provenanceOf is what the variables of the CI that runs the program tell of
+// the run; a CI is known by one that it always sets.
+func provenanceOf(env *environment) bake.Provenance {
+	get := env.getenv
+	switch {
+	case get("GITHUB_ACTIONS") == "true":
+		return githubProvenance(get)
+	case get("GITLAB_CI") == "true":
+		return gitlabProvenance(get)
+	case get("JENKINS_URL") != "" || get("BUILD_URL") != "" && get("GIT_COMMIT") != "":
+		return bake.Provenance{
+			Builder:    publicURL(get("JENKINS_URL")),
+			Invocation: publicURL(get("BUILD_URL")),
+			Source:     sourceOf(get("GIT_URL"), get("GIT_COMMIT")),
+		}
+	}
+	return bake.Provenance{}
+}
+
+// githubProvenance reads GitHub's variables; the builder is the workflow.
+func githubProvenance(get func(string) string) bake.Provenance {
+	server := publicURL(get("GITHUB_SERVER_URL"))
+	repository := get("GITHUB_REPOSITORY")
+	if server == "" || repository == "" {
+		return bake.Provenance{}
+	}
+	p := bake.Provenance{Source: sourceOf(server+"/"+repository, get("GITHUB_SHA"))}
+	if workflow := get("GITHUB_WORKFLOW_REF"); workflow != "" {
+		p.Builder = server + "/" + workflow
+	}
+	if run := get("GITHUB_RUN_ID"); run != "" {
+		p.Invocation = server + "/" + repository + "/actions/runs/" + run
+		if attempt := get("GITHUB_RUN_ATTEMPT"); attempt != "" {
+			p.Invocation += "/attempts/" + attempt
+		}
+	}
+	return p
+}
+
+// gitlabProvenance reads GitLab's variables; the builder is the runner, as in
+// the provenance that GitLab itself writes.
+func gitlabProvenance(get func(string) string) bake.Provenance {
+	project := publicURL(get("CI_PROJECT_URL"))
+	p := bake.Provenance{
+		Builder:    publicURL(get("CI_SERVER_URL")),
+		Invocation: publicURL(get("CI_JOB_URL")),
+		Source:     sourceOf(project, get("CI_COMMIT_SHA")),
+	}
+	if runner := get("CI_RUNNER_ID"); runner != "" && project != "" {
+		p.Builder = project + "/-/runners/" + runner
+	}
+	return p
+}
+
+// sourceOf is a revision of a Git repository as SPDX and in-toto write it.
+func sourceOf(repository, revision string) bake.Source {
+	// git@host:team/repo is how ssh writes it, not a URL.
+	if host, path, ok := strings.Cut(repository, ":"); ok && !strings.Contains(repository, "://") && !strings.HasPrefix(path, "/") {
+		repository = "ssh://" + host + "/" + path
+	}
+	uri := publicURL(strings.TrimPrefix(repository, "git+"))
+	if uri == "" {
+		return bake.Source{}
+	}
+	return bake.Source{URI: "git+" + uri, Revision: revision}
+}
+
+// publicURL is a URL without what may be a secret in it: user, password, query.
+// It is empty for what is no absolute URL.
+func publicURL(s string) string {
+	u, err := url.Parse(strings.TrimSuffix(s, "/"))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment = nil, "", false, ""
+	return u.String()
+}

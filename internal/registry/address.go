@@ -1,0 +1,98 @@
+// Copyright The crane-bake Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// maxRedirects is how many redirects net/http follows by itself.
+const maxRedirects = 10
+
+// checkRedirect follows redirects as net/http does, but for those into a network
+// that the registry is not in.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= maxRedirects {
+		return fmt.Errorf("stopped after %d redirects", maxRedirects)
+	}
+	return checkAddress(req.Context(), via[len(via)-1].URL, req.URL)
+}
+
+// addressError says that a registry sent a client to where only the client can
+// get: to the machine itself, to its cloud's metadata or to its private network.
+type addressError struct{ from, to string }
+
+func (e *addressError) Error() string {
+	return fmt.Sprintf("%s sends clients to the private address %s, which is not followed", e.from, e.to)
+}
+
+// checkAddress refuses a way from a registry to a private address unless the
+// registry is at one too, as a store behind it may be. Nothing but metadata is at
+// link-local addresses. Names are believed: who controls the private network's
+// names can send clients there anyway.
+func checkAddress(ctx context.Context, from, to *url.URL) error {
+	if to.Host == from.Host {
+		return nil
+	}
+	addr, ok := literal(to.Hostname())
+	if !ok || !addr.IsLoopback() && !addr.IsPrivate() && !addr.IsLinkLocalUnicast() && !addr.IsUnspecified() {
+		return nil
+	}
+	refused := &addressError{from.Host, to.Host}
+	if addr.IsLinkLocalUnicast() {
+		return refused
+	}
+	near, ok := literal(from.Hostname())
+	own := []netip.Addr{near}
+	if !ok {
+		var err error
+		if own, err = net.DefaultResolver.LookupNetIP(ctx, "ip", from.Hostname()); err != nil {
+			return refused // only a proxy knows where the registry is
+		}
+	}
+	for _, a := range own {
+		a = a.Unmap()
+		if !a.IsLoopback() && (addr.IsLoopback() || addr.IsUnspecified() || !a.IsPrivate()) {
+			return refused
+		}
+	}
+	return nil
+}
+
+// literal is a host's address, where it is one or stands for one.
+func literal(host string) (netip.Addr, bool) {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
+	}
+	addr, err := netip.ParseAddr(host)
+	return addr.Unmap(), err == nil
+}
+
+// TokenFailure is the error of go-containerregistry for a token that could not
+// be had, without what a token server answered.
+func TokenFailure(err error) error {
+	err = withoutURL(err)
+	switch text := err.Error(); {
+	case strings.HasPrefix(text, "no token in bearer response"):
+		return errNoToken
+	case strings.HasPrefix(text, "invalid realm"), strings.HasPrefix(text, "malformed www-authenticate"), strings.HasPrefix(text, "refusing token-server redirect"):
+		return &realmError{err}
+	}
+	return err
+}
+
+var errNoToken = errors.New("the token server's answer holds no token")
+
+// realmError says that a registry names no token server that may be asked.
+type realmError struct{ err error }
+
+func (e *realmError) Error() string { return e.err.Error() }
+func (e *realmError) Unwrap() error { return e.err }
