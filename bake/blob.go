@@ -17,6 +17,10 @@ import (
 // maxAsking bounds the requests that move no blob.
 const maxAsking = 32
 
+// briefBlob is the size up to which a blob's bytes take no longer than the
+// request that they come with.
+const briefBlob = 64 << 10
+
 // blob is a blob on its way to every target.
 type blob struct {
 	name    string // for people: "layer model"
@@ -161,10 +165,14 @@ func (p *publisher) send(ctx context.Context, targets []target, b *blob) error {
 		}
 		defer release(p.archives)
 	}
-	if err := acquire(ctx, p.remote.moving); err != nil {
+	tokens := p.remote.moving
+	if b.known && b.desc.Size <= briefBlob {
+		tokens = p.remote.asking
+	}
+	if err := acquire(ctx, tokens); err != nil {
 		return err
 	}
-	defer release(p.remote.moving)
+	defer release(tokens)
 	means := Uploaded
 	if b.base {
 		means = Copied

@@ -67,6 +67,7 @@ func NewRemote(opts RemoteOptions) *Remote {
 	client := registry.Options{
 		Keychain:  opts.Keychain,
 		Transport: opts.Transport,
+		Insecure:  opts.Insecure,
 		Retries:   opts.Retries,
 		Timeout:   opts.Timeout,
 		UserAgent: opts.UserAgent,

@@ -4,7 +4,6 @@
 package credentials
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,23 +107,54 @@ func callHelper(parent context.Context, limit time.Duration, program, verb, serv
 	cmd.Stdin = strings.NewReader(input)
 	// A killed helper's own children may keep its output open.
 	cmd.WaitDelay = time.Second
-	var stdout, stderr bytes.Buffer
+	var stdout, stderr boundedBuffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	switch {
+	case stdout.full || stderr.full:
+		return nil, fmt.Errorf("%s: it wrote more than %d KiB for %s", program, maxAnswer>>10, server)
 	case parent.Err() != nil:
 		return nil, context.Cause(parent)
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%s did not answer for %s within %v", program, server, limit)
-	case err != nil && strings.TrimSpace(stdout.String()) == notFound:
+	case err != nil && strings.TrimSpace(string(stdout.text)) == notFound:
 		return nil, errNotKept
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, fmt.Errorf("credential helper %s is not installed", program)
 	case err != nil:
-		// A helper that fails says why in one of the two.
-		return nil, fmt.Errorf("%s: %w: %s", program, err, firstLine(stdout.String()+"\n"+stderr.String()))
+		// A helper that fails says why in one of the two; what looks like an
+		// answer may hold a password.
+		why := string(stdout.text)
+		if strings.Contains(why, "{") {
+			why = ""
+		}
+		if why = firstLine(why + "\n" + string(stderr.text)); why == "" || strings.Contains(why, "{") {
+			return nil, fmt.Errorf("%s: %w", program, err)
+		}
+		return nil, fmt.Errorf("%s: %w: %s", program, err, why)
 	}
-	return stdout.Bytes(), nil
+	return stdout.text, nil
+}
+
+// maxAnswer bounds what a helper may write: a token is a few kilobytes.
+const maxAnswer = 1 << 20
+
+var errTooMuch = errors.New("too much output")
+
+// A boundedBuffer takes maxAnswer bytes, and then ends the program that writes.
+// It is no bytes.Buffer, whose ReadFrom knows no bound.
+type boundedBuffer struct {
+	text []byte
+	full bool
+}
+
+func (b *boundedBuffer) Write(p []byte) (int, error) {
+	if len(b.text)+len(p) > maxAnswer {
+		b.full = true
+		return 0, errTooMuch
+	}
+	b.text = append(b.text, p...)
+	return len(p), nil
 }
 
 func firstLine(text string) string {

@@ -80,14 +80,18 @@ func TestHelperToken(t *testing.T) {
 
 func TestHelperFails(t *testing.T) {
 	helpers(t, map[string]string{
-		"locked": `echo "the keychain is locked"; exit 1`,
-		"loud":   `echo "no session" >&2; exit 2`,
-		"prose":  `echo "alice, secret"`,
+		"locked":  `echo "the keychain is locked"; exit 1`,
+		"loud":    `echo "no session" >&2; exit 2`,
+		"prose":   `echo "alice, secret"`,
+		"torn":    `echo '{"Username": "alice", "Secret": "secret"}'; echo '{"Secret": "secret"}' >&2; exit 3`,
+		"endless": `exec yes secret`,
 	})
 	for _, c := range []struct{ helper, want string }{
 		{"locked", "$DOCKER_AUTH_CONFIG: docker-credential-locked: exit status 1: the keychain is locked"},
 		{"loud", "$DOCKER_AUTH_CONFIG: docker-credential-loud: exit status 2: no session"},
 		{"prose", "$DOCKER_AUTH_CONFIG: docker-credential-prose: its answer for reg.example.com is not valid JSON"},
+		{"torn", "$DOCKER_AUTH_CONFIG: docker-credential-torn: exit status 3"},
+		{"endless", "$DOCKER_AUTH_CONFIG: docker-credential-endless: it wrote more than 1024 KiB for reg.example.com"},
 		{"absent", "$DOCKER_AUTH_CONFIG: credential helper docker-credential-absent is not installed"},
 		{"../x", `$DOCKER_AUTH_CONFIG: credential helper "docker-credential-../x": want a name without a path`},
 	} {

@@ -32,6 +32,8 @@ type Options struct {
 	// Transport carries the requests; nil is a transport like that of
 	// go-containerregistry with enough idle connections for parallel uploads.
 	Transport http.RoundTripper
+	// Insecure allows plain HTTP beyond loopback hosts.
+	Insecure bool
 	// Retries is how often a request is sent again after a passing failure;
 	// 0 is DefaultRetries, negative is never.
 	Retries int

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -141,7 +142,7 @@ func (h *host) ping(ctx context.Context) error {
 	if h.pinged.Load() != nil {
 		return nil
 	}
-	rec := &recordPing{inner: h.client.wire, host: h.registry.RegistryStr()}
+	rec := h.recordPing(h.client.wire)
 	if _, err := transport.Ping(ctx, h.registry, rec); err != nil {
 		return rec.reason(err)
 	}
@@ -152,12 +153,24 @@ func (h *host) ping(ctx context.Context) error {
 // recordPing keeps the answer that decided a ping: the last one, because
 // go-containerregistry tries https before http where both may be used.
 type recordPing struct {
-	inner  http.RoundTripper
-	host   string
-	answer atomic.Pointer[pingAnswer]
+	inner   http.RoundTripper
+	host    string
+	plainOK bool // plain HTTP may be tried
+	answer  atomic.Pointer[pingAnswer]
 	// The failures of https and of http.
 	secure, plain atomic.Pointer[error]
 }
+
+// recordPing is for a ping over inner.
+func (h *host) recordPing(inner http.RoundTripper) *recordPing {
+	name := h.registry.RegistryStr()
+	addr, ok := literal((&url.URL{Host: name}).Hostname())
+	return &recordPing{inner: inner, host: name, plainOK: h.client.opts.Insecure || ok && addr.IsLoopback()}
+}
+
+// errNoPlain ends the attempt to ping over plain HTTP. go-containerregistry
+// makes it for private addresses and names in .local too.
+var errNoPlain = errors.New("plain HTTP is not allowed")
 
 // reason is the part of err, the failures of both schemes, that says something
 // of the registry.
@@ -165,6 +178,8 @@ func (t *recordPing) reason(err error) error {
 	secure, plain, answer := t.secure.Load(), t.plain.Load(), t.answer.Load()
 	switch {
 	case secure == nil:
+	case !t.plainOK:
+		return *secure
 	case speaksNoTLS(*secure) && plain != nil:
 		return *plain
 	case isHopeless(*secure) && !speaksNoTLS(*secure):
@@ -178,6 +193,9 @@ func (t *recordPing) reason(err error) error {
 }
 
 func (t *recordPing) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "http" && !t.plainOK {
+		return nil, errNoPlain
+	}
 	res, err := t.inner.RoundTrip(req)
 	if err != nil {
 		t.failed(req, err)

@@ -29,7 +29,7 @@ func (h *host) probe(ctx context.Context, req request, watch *watch) (*http.Resp
 		return nil, err
 	}
 	p := &probing{inner: h.client.wire, req: hr, watch: watch}
-	rec := &recordPing{inner: p, host: h.registry.RegistryStr()}
+	rec := h.recordPing(p)
 	if _, err := transport.Ping(ctx, h.registry, rec); err != nil {
 		if p.plain.Load() {
 			return nil, nil
