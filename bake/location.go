@@ -125,14 +125,10 @@ func (l Location) name() string {
 	return familiar(l.ref.Name())
 }
 
-// withDigest names the image at l by its digest; not in an archive of docker
-// save, which keeps none.
+// withDigest names the image at l by its digest.
 func (l Location) withDigest(digest string) string {
 	if l.ref != nil {
 		return familiar(l.ref.Context().Name()) + "@" + digest
-	}
-	if l.transport == transportDockerArchive {
-		return l.String()
 	}
 	return l.String() + "@" + digest
 }

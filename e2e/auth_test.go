@@ -52,6 +52,7 @@ func scopesOf(t testing.TB, requests []asked, accounts ...string) []string {
 // TestTokens bakes within a registry whose tokens are good for what they were
 // asked for: pulling the base, pushing to the destination, and both to mount.
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	v := &vault{}
 	host, tokens := startTokenRegistry(t, v)
 	admin, baker := v.account("admin", "swordfish of the admin"), v.account("baker", "swordfish of the baker")
@@ -84,6 +85,7 @@ func TestTokens(t *testing.T) {
 // TestTokensPerPath has an account for the base and another one for the
 // destination, which may not read the base: its layers are sent, not mounted.
 func TestTokensPerPath(t *testing.T) {
+	t.Parallel()
 	v := &vault{}
 	host, tokens := startTokenRegistry(t, v)
 	reader, writer := v.account("reader", "horse of the reader"), v.account("writer", "horse of the writer")
@@ -126,6 +128,7 @@ func TestTokensPerPath(t *testing.T) {
 
 // TestTokensPerSide promotes between registries with an account for each.
 func TestTokensPerSide(t *testing.T) {
+	t.Parallel()
 	v := &vault{}
 	here, hereTokens := startTokenRegistry(t, v)
 	there, thereTokens := startTokenRegistry(t, v)
@@ -155,6 +158,7 @@ func TestTokensPerSide(t *testing.T) {
 // TestLogin logs in to a registry with tokens, bakes with what was kept, and
 // logs out.
 func TestLogin(t *testing.T) {
+	t.Parallel()
 	v := &vault{}
 	host, tokens := startTokenRegistry(t, v)
 	baker := v.account("baker", "lantern of the baker")

@@ -22,6 +22,7 @@ import (
 // TestTokensExpire holds an upload back until its token is over: what follows
 // needs another one.
 func TestTokensExpire(t *testing.T) {
+	t.Parallel()
 	v := &vault{}
 	registry, tokens := startTokenRegistry(t, v)
 	baker := v.account("baker", "hourglass of the baker")

@@ -67,6 +67,7 @@ func setTrap(t testing.TB, pair keyPair, answer string) *trap {
 // TestHostileRegistry meets registries that send clients, or their passwords, to
 // where they should not go.
 func TestHostileRegistry(t *testing.T) {
+	t.Parallel()
 	mine := newAuthority(t)
 	pair := mine.serving(t, time.Now().Add(time.Hour), "127.0.0.1", "localhost")
 	base := engineLayout(t)
@@ -185,6 +186,7 @@ func writeHelper(t testing.TB, dir, name, script string) {
 // TestHostileFiles meets credentials that cannot be read, and helpers that make
 // no sense. What takes half a minute, a helper that hangs, is tested elsewhere.
 func TestHostileFiles(t *testing.T) {
+	t.Parallel()
 	v := &vault{}
 	registry := registrytest.Start(t, registrytest.Options{Auth: &registrytest.Auth{Users: map[string]registrytest.User{"robot": {Password: "x"}}}})
 	helpers := t.TempDir()

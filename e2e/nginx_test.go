@@ -96,6 +96,7 @@ func largeAsset(t testing.TB, size int) []string {
 
 // TestNginx publishes through nginx as people set it up.
 func TestNginx(t *testing.T) {
+	t.Parallel()
 	base := engineLayout(t)
 	for _, c := range []struct {
 		name, http, location string
@@ -120,10 +121,11 @@ func TestNginx(t *testing.T) {
 		{name: "whose registry is down", location: "proxy_connect_timeout 1s; return 502;", code: 8, texts: []string{"502 Bad Gateway"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			v := &vault{}
 			registry := startRegistry(t)
 			host := startNginx(t, registry, c.http, c.location)
-			flags := append(largeAsset(t, 3<<20), "--retries", "8")
+			flags := append(largeAsset(t, 40<<20), "--retries", "8")
 			if c.code == 8 {
 				flags = append(flags, "--retries", "0")
 			}

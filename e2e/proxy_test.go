@@ -60,6 +60,7 @@ func (p *tunnel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestProxy publishes through a proxy to a registry that only the proxy can
 // find.
 func TestProxy(t *testing.T) {
+	t.Parallel()
 	v := &vault{}
 	mine := newAuthority(t)
 	const name = "registry.crane-bake.invalid" // which no resolver knows (RFC 6761)

@@ -158,6 +158,7 @@ func trusting(t testing.TB, a *authority, pair keyPair) remote.Option {
 
 // TestTLS publishes to a registry with a private authority.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	v := &vault{}
 	mine, other := newAuthority(t), newAuthority(t)
 	later := time.Now().Add(time.Hour)
@@ -186,6 +187,7 @@ func TestTLS(t *testing.T) {
 
 // TestTLSClients publishes to a registry that lets clients in by certificate.
 func TestTLSClients(t *testing.T) {
+	t.Parallel()
 	v := &vault{}
 	servers, clients := newAuthority(t), newAuthority(t)
 	host := startTLSRegistry(t, servers.serving(t, time.Now().Add(time.Hour), "127.0.0.1"), clients)
