@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -29,7 +31,8 @@ type mirror struct {
 // newMirrors is the mirrors of each registry, under the registry's host.
 func newMirrors(given map[string][]string) map[string][]*mirror {
 	mirrors := map[string][]*mirror{}
-	for host, all := range given {
+	for _, host := range slices.Sorted(maps.Keys(given)) {
+		all := given[host]
 		if reg, err := name.NewRegistry(host); err == nil {
 			host = reg.RegistryStr() // Docker Hub has two names
 		}

@@ -59,7 +59,7 @@ func TestTokens(t *testing.T) {
 	tokens.allow(admin, "*/*", "pull,push")
 	tokens.allow(baker, "base/*", "pull")
 	tokens.allow(baker, "team/*", "pull,push")
-	pushAs(t, host+"/base/engine:v1", admin, engineImage(t, registrytest.ImageOptions{Layers: 3}))
+	pushAs(t, host+"/base/engine:v1", admin, registrytest.BaseImage(t, registrytest.ImageOptions{Layers: 3}))
 	tokens.requests()
 	auth := v.authFile(t, map[string]string{host: baker})
 
@@ -91,7 +91,7 @@ func TestTokensPerPath(t *testing.T) {
 	reader, writer := v.account("reader", "horse of the reader"), v.account("writer", "horse of the writer")
 	tokens.allow(reader, "base/*", "pull,push")
 	tokens.allow(writer, "team/*", "pull,push")
-	pushAs(t, host+"/base/engine:v1", reader, engineImage(t, registrytest.ImageOptions{Layers: 3}))
+	pushAs(t, host+"/base/engine:v1", reader, registrytest.BaseImage(t, registrytest.ImageOptions{Layers: 3}))
 	tokens.requests()
 	auth := v.authFile(t, map[string]string{host + "/base": reader, host + "/team": writer})
 
@@ -135,7 +135,7 @@ func TestTokensPerSide(t *testing.T) {
 	dev, prod := v.account("dev", "battery of dev"), v.account("prod", "battery of prod")
 	hereTokens.allow(dev, "dev/*", "pull,push")
 	thereTokens.allow(prod, "prod/*", "pull,push")
-	img := engineImage(t, registrytest.ImageOptions{Layers: 2})
+	img := registrytest.BaseImage(t, registrytest.ImageOptions{Layers: 2})
 	pushAs(t, here+"/dev/scorer:v1", dev, img)
 	hereTokens.requests()
 	auth := v.authFile(t, map[string]string{here: dev, there: prod})
@@ -183,7 +183,7 @@ func TestLogin(t *testing.T) {
 			t.Errorf("the file: %v, %v", info, err)
 		}
 	}
-	base := engineLayout(t)
+	base := baseLayout(t)
 	v.bake(t, vars, base, host+"/team/scorer:v1")
 	v.refuse(t, 4, vars, base, host+"/other/scorer:v1", nil, "401 Unauthorized")
 

@@ -27,7 +27,7 @@ func TestTokensExpire(t *testing.T) {
 	registry, tokens := startTokenRegistry(t, v)
 	baker := v.account("baker", "hourglass of the baker")
 	tokens.allow(baker, "team/*", "pull,push")
-	pushAs(t, registry+"/team/engine:v1", baker, engineImage(t, registrytest.ImageOptions{Layers: 1}))
+	pushAs(t, registry+"/team/engine:v1", baker, registrytest.BaseImage(t, registrytest.ImageOptions{Layers: 1}))
 	tokens.setLifetime(2 * time.Second) // less a part of a second: tokens count whole ones
 
 	var once sync.Once

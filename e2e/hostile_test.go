@@ -70,7 +70,7 @@ func TestHostileRegistry(t *testing.T) {
 	t.Parallel()
 	mine := newAuthority(t)
 	pair := mine.serving(t, time.Now().Add(time.Hour), "127.0.0.1", "localhost")
-	base := engineLayout(t)
+	base := baseLayout(t)
 	port := func(host string) string { return host[strings.LastIndexByte(host, ':'):] }
 	challenge := func(realm string) func(http.ResponseWriter, *http.Request) {
 		return func(w http.ResponseWriter, _ *http.Request) {

@@ -69,7 +69,7 @@ func TestProxy(t *testing.T) {
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	proxy := server.Listener.Addr().String()
-	base, flags := engineLayout(t), []string{"--ca-file", mine.file, "--retries", "0"}
+	base, flags := baseLayout(t), []string{"--ca-file", mine.file, "--retries", "0"}
 
 	through := []string{"HTTPS_PROXY=http://" + p.account + "@" + proxy}
 	v.bake(t, through, base, name+"/team/scorer:v1", flags...)

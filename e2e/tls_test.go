@@ -133,11 +133,11 @@ func certDir(t testing.TB, host string, files map[string]string) string {
 	return config
 }
 
-// engineLayout is a layout with an engine of one layer, oci:DIR:v1.
-func engineLayout(t testing.TB) string {
+// baseLayout is a layout with a small base, oci:DIR:v1.
+func baseLayout(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	writeLayout(t, dir, "v1", engineImage(t, registrytest.ImageOptions{Layers: 1}))
+	writeLayout(t, dir, "v1", registrytest.BaseImage(t, registrytest.ImageOptions{Layers: 1}))
 	return "oci:" + dir + ":v1"
 }
 
@@ -165,7 +165,7 @@ func TestTLS(t *testing.T) {
 	host := startTLSRegistry(t, mine.serving(t, later, "127.0.0.1"), nil)
 	expired := startTLSRegistry(t, mine.serving(t, time.Now().Add(-time.Hour), "127.0.0.1"), nil)
 	elsewhere := startTLSRegistry(t, mine.serving(t, later, "registry.example.com"), nil)
-	base := engineLayout(t)
+	base := baseLayout(t)
 
 	v.bake(t, nil, base, host+"/team/scorer:flag", "--ca-file", mine.file)
 	dirs := []string{"XDG_CONFIG_HOME=" + certDir(t, host, map[string]string{"ca.crt": mine.file})}
@@ -192,7 +192,7 @@ func TestTLSClients(t *testing.T) {
 	servers, clients := newAuthority(t), newAuthority(t)
 	host := startTLSRegistry(t, servers.serving(t, time.Now().Add(time.Hour), "127.0.0.1"), clients)
 	good, bad := clients.client(t), newAuthority(t).client(t)
-	base := engineLayout(t)
+	base := baseLayout(t)
 	flags := func(pair keyPair) []string {
 		return []string{"--ca-file", servers.file, "--cert-file", pair.cert, "--key-file", pair.key}
 	}

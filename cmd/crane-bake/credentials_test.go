@@ -4,6 +4,8 @@
 package main
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -53,5 +55,16 @@ func TestCloudKeychains(t *testing.T) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestRedact takes a password out of an error in every form that it was sent in.
+func TestRedact(t *testing.T) {
+	const password = `a"b&c`
+	for _, said := range []string{password, `{"Secret":"a\"b\u0026c"}`, "YWxpY2U6YSJiJmM="} {
+		got := redact(errors.New("no: "+said), "alice", password).Error()
+		if !strings.Contains(got, "(password)") || strings.Contains(got, "b") {
+			t.Errorf("%s: got %s", said, got)
+		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // A placeholder is in capitals, or lists the words to choose from.
-var placeholderForm = regexp.MustCompile(`^[A-Z/=:,|\[\]]+$|^[a-z]+(\|[a-z]+)+(\[:LEVEL\])?$`)
+var placeholderForm = regexp.MustCompile(`^[A-Z/=@:,|\[\]]+$|^[a-z]+(\|[a-z]+)+(\[:LEVEL\])?$`)
 
 // TestPlaceholders wants every flag with a value to have a placeholder, in one
 // form and in one place of its line.

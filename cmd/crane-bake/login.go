@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -187,8 +188,15 @@ func note(w io.Writer, format string, args ...any) {
 // redact takes the password out of what a registry or a helper says, which may
 // quote what it was sent.
 func redact(err error, user, password string) error {
-	auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
-	return &redactedError{err, strings.NewReplacer(password, "(password)", auth, "(password)")}
+	secrets := []string{password, base64.StdEncoding.EncodeToString([]byte(user + ":" + password))}
+	if quoted, err := json.Marshal(password); err == nil { // as helpers are given it
+		secrets = append(secrets, strings.Trim(string(quoted), `"`))
+	}
+	var pairs []string
+	for _, s := range secrets {
+		pairs = append(pairs, s, "(password)")
+	}
+	return &redactedError{err, strings.NewReplacer(pairs...)}
 }
 
 type redactedError struct {

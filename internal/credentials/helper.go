@@ -122,13 +122,10 @@ func callHelper(parent context.Context, limit time.Duration, program, verb, serv
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, fmt.Errorf("credential helper %s is not installed", program)
 	case err != nil:
-		// A helper that fails says why in one of the two; what looks like an
-		// answer may hold a password.
-		why := string(stdout.text)
-		if strings.Contains(why, "{") {
-			why = ""
-		}
-		if why = firstLine(why + "\n" + string(stderr.text)); why == "" || strings.Contains(why, "{") {
+		// A helper that fails says why in one of the two. Of what one was asked
+		// to get, braces are taken for an answer, which holds a password.
+		why := firstLine(string(stdout.text) + "\n" + string(stderr.text))
+		if why == "" || verb == "get" && strings.Contains(why, "{") {
 			return nil, fmt.Errorf("%s: %w", program, err)
 		}
 		return nil, fmt.Errorf("%s: %w: %s", program, err, why)

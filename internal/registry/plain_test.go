@@ -5,62 +5,145 @@ package registry_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/crane-bake/crane-bake/internal/registry"
+	"github.com/crane-bake/crane-bake/internal/regserver"
 )
 
-// plainOnly is registries that speak plain HTTP: somebody who answers for them
-// ends every handshake.
-type plainOnly struct{ plain atomic.Int64 }
-
-func (p *plainOnly) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme == "https" {
-		return nil, http.ErrSchemeMismatch
+// A registry that answers an upload with what the distribution spec does not
+// know is sent the blob once more, and all further ones, as
+// go-containerregistry would.
+func TestUploadPlainly(t *testing.T) {
+	const (
+		ping  = "GET /v2/"
+		post  = "POST /v2/team/app/blobs/uploads/"
+		put   = "PUT session"
+		patch = "PATCH session"
+		head  = "HEAD blob"
+	)
+	odd := func(status int, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) // or the client may not hear the answer
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(status)
+		}
 	}
-	p.plain.Add(1)
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	hasBody := func(r *http.Request) bool { return r.ContentLength != 0 }
+	for _, test := range []struct {
+		name    string
+		content func(byte) registry.Content
+		odd     func(*http.Request) http.HandlerFunc // nil is handled
+		want    []string                             // of the first upload
+		again   []string                             // of the second
+	}{
+		{
+			name:    "no PUT with the content",
+			content: func(n byte) registry.Content { return registry.Bytes(sized(1<<20, n)) },
+			odd: func(r *http.Request) http.HandlerFunc {
+				if r.Method == http.MethodPut && hasBody(r) {
+					return odd(http.StatusUnsupportedMediaType)
+				}
+				return nil
+			},
+			want:  []string{ping, post, put, head, post, patch, put},
+			again: []string{head, post, patch, put},
+		},
+		{
+			name:    "POST with the content is OK",
+			content: func(n byte) registry.Content { return registry.Bytes(sized(100, n)) },
+			odd: func(r *http.Request) http.HandlerFunc {
+				if r.Method == http.MethodPost && hasBody(r) {
+					return odd(http.StatusResetContent)
+				}
+				return nil
+			},
+			want:  []string{ping, post, head, post, patch, put},
+			again: []string{head, post, patch, put},
+		},
+		{
+			name:    "a stream is gone once",
+			content: func(n byte) registry.Content { return streamed(sized(1<<20, n)) },
+			odd: func() func(r *http.Request) http.HandlerFunc {
+				first := true
+				return func(r *http.Request) http.HandlerFunc {
+					if r.Method == http.MethodPatch && first {
+						first = false
+						return odd(http.StatusGone)
+					}
+					return nil
+				}
+			}(),
+			want:  []string{ping, post, patch, head, post, patch, put}, // its digest is known by now
+			again: []string{post, patch, put},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inner, err := regserver.New(regserver.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				path := r.URL.Path
+				switch {
+				case strings.HasPrefix(path, "/v2/team/app/blobs/uploads/") && !strings.HasSuffix(path, "/"):
+					path = "session"
+				case strings.HasPrefix(path, "/v2/team/app/blobs/sha256:"):
+					path = "blob"
+				}
+				got = append(got, r.Method+" "+path)
+				if answer := test.odd(r); answer != nil {
+					answer(w, r)
+					return
+				}
+				inner.ServeHTTP(w, r)
+			}))
+			defer srv.Close()
+			repo := repository(t, client(t, registry.Options{}), srv.Listener.Addr().String()+"/team/app")
+			for n, want := range [][]string{test.want, test.again} {
+				got = nil
+				c := test.content(byte(n))
+				if err := repo.Upload(t.Context(), c); err != nil {
+					t.Fatalf("upload %d: %v", n+1, err)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("requests of upload %d (-want +got):\n%s", n+1, diff)
+				}
+				if found, err := repo.HasBlob(t.Context(), descriptor(t, c).Digest); !found || err != nil {
+					t.Errorf("blob %d there: %v, %v", n+1, found, err)
+				}
+			}
+		})
+	}
 }
 
-// A registry that ends handshakes gets no plain HTTP instead, and no password,
-// wherever it is but on this machine.
-func TestPlainHTTP(t *testing.T) {
-	for _, c := range []struct {
-		host     string
-		insecure bool
-		ok       bool
-	}{
-		{"127.0.0.1:5000", false, true},
-		{"localhost:5000", false, true},
-		{"[::1]:5000", false, true},
-		{"10.0.0.5:5000", false, false},
-		{"192.168.1.5", false, false},
-		{"registry.local", false, false},
-		{"registry.example.com", false, false},
-		{"10.0.0.5:5000", true, true},
-		{"registry.example.com", true, true},
-	} {
-		wire := &plainOnly{}
-		var opts []name.Option
-		if c.insecure {
-			opts = append(opts, name.Insecure)
+// What go-containerregistry cannot send either fails for the first reason, and a
+// content that cannot be read is not read again.
+func TestUploadPlainlyFails(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		if r.URL.Path != "/v2/" {
+			w.WriteHeader(http.StatusGone)
 		}
-		repo, err := name.NewRepository(c.host+"/team/app", opts...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := client(t, registry.Options{Transport: wire, Insecure: c.insecure, Keychain: baker, Retries: -1}).Repository(repo)
-		_, err = r.HasBlob(t.Context(), descriptor(t, registry.Bytes(there)).Digest)
-		if ok := err == nil; ok != c.ok || ok != (wire.plain.Load() > 0) {
-			t.Errorf("%s, insecure %v: %v; %d requests over plain HTTP", c.host, c.insecure, err, wire.plain.Load())
-		}
-		if !c.ok && (!errors.Is(err, registry.ErrUnavailable) || !strings.Contains(err.Error(), "HTTP response to HTTPS client")) {
-			t.Errorf("%s: %v", c.host, err)
-		}
+	}))
+	defer srv.Close()
+	repo := repository(t, client(t, registry.Options{}), srv.Listener.Addr().String()+"/team/app")
+	err := repo.Upload(t.Context(), registry.Bytes(large))
+	var e *registry.Error
+	if !errors.As(err, &e) || e.Status != http.StatusGone || !strings.HasPrefix(err.Error(), "opening an upload to ") {
+		t.Errorf("got %v, want the first answer", err)
+	}
+	// The repository is known by now.
+	if err := repo.Upload(t.Context(), registry.Bytes(large)); !errors.As(err, &e) || e.Status != http.StatusGone {
+		t.Errorf("the second upload: %v", err)
 	}
 }

@@ -158,7 +158,7 @@ func location(op string, res *http.Response) (url.URL, error) {
 	u, err := res.Request.URL.Parse(loc)
 	if err != nil || loc == "" {
 		// Its text may hold the session's secret.
-		return url.URL{}, &Error{Op: op, Status: res.StatusCode, Err: errors.New("no valid Location in the answer")}
+		return url.URL{}, &Error{Op: op, Status: res.StatusCode, Err: fmt.Errorf("no valid Location in the answer: %w", errOutOfSpec)}
 	}
 	if err := checkAddress(res.Request.Context(), res.Request.URL, u); err != nil {
 		return url.URL{}, &Error{Op: op, Err: err}

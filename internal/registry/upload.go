@@ -25,10 +25,23 @@ import (
 // An upload that broke off goes on where the registry says that it was, with
 // the content made anew up to there; where the registry no longer knows the
 // session, it starts again. Retries are counted from the last time that it got
-// on.
+// on. A registry that answers what the distribution spec does not know is sent
+// blobs as go-containerregistry does from then on.
 func (r *Repository) Upload(ctx context.Context, c Content) error {
+	if _, plainly := r.host.plain.Load(r.name.RepositoryStr()); plainly {
+		return r.uploadPlainly(ctx, c)
+	}
 	u := &upload{repo: r, content: c, first: true}
-	return r.host.client.retryWhile(ctx, u.gotOn, u.attempt)
+	err := r.host.client.retryWhile(ctx, u.gotOn, u.attempt)
+	if !outOfSpec(err) {
+		return err
+	}
+	r.host.client.opts.Logger.Info("blobs are sent as go-containerregistry does", "to", r.name, "because", err)
+	r.host.plain.Store(r.name.RepositoryStr(), true)
+	if r.uploadPlainly(ctx, c) != nil {
+		return err // the cause
+	}
+	return nil
 }
 
 // An upload is a blob on its way. It keeps what one attempt leaves for the next.
