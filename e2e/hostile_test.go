@@ -86,6 +86,17 @@ func TestHostileRegistry(t *testing.T) {
 			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
 		}
 	}
+	uploadTo := func(to string) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, r *http.Request) {
+			switch r.Method {
+			case http.MethodHead:
+				w.WriteHeader(http.StatusNotFound)
+			case http.MethodPost:
+				w.Header().Set("Location", to+"?sig=1")
+				w.WriteHeader(http.StatusAccepted)
+			}
+		}
+	}
 	for _, c := range []struct {
 		name string
 		// answer makes the registry's handler, with a trap over http and one over
@@ -141,15 +152,7 @@ func TestHostileRegistry(t *testing.T) {
 		{
 			name: "an upload to the metadata of the cloud",
 			answer: func(_, _ *trap) func(http.ResponseWriter, *http.Request) {
-				return func(w http.ResponseWriter, r *http.Request) {
-					switch r.Method {
-					case http.MethodPost:
-						w.Header().Set("Location", "http://169.254.169.254/latest/upload?sig=1")
-						w.WriteHeader(http.StatusAccepted)
-					case http.MethodHead:
-						w.WriteHeader(http.StatusNotFound)
-					}
-				}
+				return uploadTo("http://169.254.169.254/x")
 			},
 			code: 8, texts: []string{"sends clients to the private address 169.254.169.254"},
 		},
