@@ -4,7 +4,15 @@
 package main
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -12,12 +20,40 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
+// serviceAccount is the key file of an account of Google's whose tokens come from
+// a server of the test.
+func serviceAccount(t *testing.T) string {
+	t.Helper()
+	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"access_token": "of-the-service", "expires_in": 3600, "token_type": "Bearer"}`)
+	}))
+	t.Cleanup(tokens.Close)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]string{
+		"type": "service_account", "client_email": "robot@project.example.com", "token_uri": tokens.URL,
+		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write(t, t.TempDir(), "service.json", string(text))
+}
+
 // TestCloudKeychains finds what a job on a cloud has for the cloud's registry,
 // after the files.
 func TestCloudKeychains(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("GITHUB_ACTOR", "octocat")
 	t.Setenv("GITHUB_TOKEN", "of-the-job")
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", serviceAccount(t))
 	file := write(t, t.TempDir(), "auth.json", `{"auths": {"ghcr.io/team": {"auth": "YWxpY2U6c2VjcmV0"}}}`)
 	with := map[string]string{"REGISTRY_AUTH_FILE": file}
 	for _, c := range []struct {
@@ -31,6 +67,9 @@ func TestCloudKeychains(t *testing.T) {
 		{"GitHub, with a file for others", "ghcr.io/octocat/x", "", with, "octocat:of-the-job"},
 		{"GitHub, with --authfile", "ghcr.io/octocat/x", file, nil, ":"},
 		{"like GitHub", "ghcr.io.example.com/octocat/x", "", nil, ":"},
+		{"Google", "europe-docker.pkg.dev/project/x", "", nil, "_token:of-the-service"},
+		{"Google, with --authfile", "europe-docker.pkg.dev/project/x", file, nil, ":"},
+		{"like Google", "pkg.dev.example.com/project/x", "", nil, ":"},
 		{"Docker Hub", "octocat/x", "", nil, ":"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -54,13 +54,13 @@ func TestRetryAfter(t *testing.T) {
 		name, after, date string // of the headers
 		min, max          time.Duration
 	}{
-		{"seconds", "7", "", 7 * time.Second, 7 * time.Second},
+		{"seconds", "7", "", 7 * time.Second, 10500 * time.Millisecond},
 		{"zero seconds", "0", "", 0, soon},
-		{"date", inBubble.Add(30 * time.Second).Format(http.TimeFormat), "", 30 * time.Second, 30 * time.Second},
-		{"date by the server's clock", server.Add(30 * time.Second).Format(http.TimeFormat), server.Format(http.TimeFormat), 30 * time.Second, 30 * time.Second},
-		{"date without a clock", inBubble.Add(30 * time.Second).Format(http.TimeFormat), "none", 30 * time.Second, 30 * time.Second},
+		{"date", inBubble.Add(30 * time.Second).Format(http.TimeFormat), "", 30 * time.Second, 35 * time.Second},
+		{"date by the server's clock", server.Add(30 * time.Second).Format(http.TimeFormat), server.Format(http.TimeFormat), 30 * time.Second, 35 * time.Second},
+		{"date without a clock", inBubble.Add(30 * time.Second).Format(http.TimeFormat), "none", 30 * time.Second, 35 * time.Second},
 		{"past date", inBubble.Add(-time.Hour).Format(http.TimeFormat), "", 0, soon},
-		{"as many seconds as are waited for", "120", "", 2 * time.Minute, 2 * time.Minute},
+		{"as many seconds as are waited for", "120", "", 2 * time.Minute, 125 * time.Second},
 		{"negative", "-5", "", 0, soon},
 		{"nonsense", "a while", "", 0, soon},
 	} {
@@ -157,8 +157,8 @@ func TestRetryAfterBeforeTheRequest(t *testing.T) {
 					start := time.Now()
 					found, err := repo.HasBlob(t.Context(), descriptor(t, registry.Bytes(there)).Digest)
 					took := time.Since(start)
-					if took != test.wait {
-						t.Errorf("waited %v, want %v", took, test.wait)
+					if spread := 5 * time.Second; took < test.wait || took > test.wait+spread || test.wait == 0 && took != 0 {
+						t.Errorf("waited %v, want %v and up to %v more", took, test.wait, spread)
 					}
 					if test.wait != 0 {
 						if err != nil || !found {
@@ -178,8 +178,8 @@ func TestRetryAfterBeforeTheRequest(t *testing.T) {
 // A wait that people notice is a warning, with its reason.
 func TestLongWaitsAreWarnings(t *testing.T) {
 	for _, test := range []struct{ name, after, want string }{
-		{"long", "7", `level=WARN msg="trying again" in=7s attempt=2 because=".*429 Too Many Requests"`},
-		{"one second", "1", `level=INFO msg="trying again" in=1s attempt=2 because=".*429 Too Many Requests"`},
+		{"long", "7", `level=WARN msg="trying again" in=(7|8|9|10)[0-9.]*s attempt=2 because=".*429 Too Many Requests"`},
+		{"one second", "1", `level=INFO msg="trying again" in=1[0-9.]*s attempt=2 because=".*429 Too Many Requests"`},
 		{"short", "", `level=INFO msg="trying again" in=[0-9.]+ms attempt=2 because=".*429 Too Many Requests"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

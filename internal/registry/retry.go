@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,11 +18,12 @@ import (
 
 // Waiting between attempts: 0.1 s, doubled each time, up to backoffCap, with
 // jitter so that many clients do not come back at once. A registry's own
-// Retry-After wins; for one beyond retryAfterCap nobody waits.
+// Retry-After is the least instead; for one beyond retryAfterCap nobody waits.
 const (
 	backoffBase   = 100 * time.Millisecond
 	backoffCap    = 10 * time.Second
 	retryAfterCap = 2 * time.Minute
+	spreadCap     = 5 * time.Second
 	longWait      = time.Second // from which a wait is worth a warning
 )
 
@@ -52,12 +54,12 @@ func (c *Client) retryWhile(ctx context.Context, gotOn func() bool, attempt func
 		if n >= c.opts.Retries {
 			return err
 		}
-		wait := asked
-		if wait == 0 {
-			wait = backoff(n)
+		wait := backoff(n)
+		if asked > 0 {
+			wait = asked + spread(asked, n)
 		}
 		level := slog.LevelInfo
-		if wait > longWait {
+		if cmp.Or(asked, wait) > longWait {
 			level = slog.LevelWarn
 		}
 		c.opts.Logger.Log(ctx, level, "trying again", "in", wait.Round(time.Millisecond), "attempt", n+2, "because", err)
@@ -84,6 +86,13 @@ func endOf(ctx context.Context, err error) error {
 func backoff(n int) time.Duration {
 	d := min(backoffBase<<min(n, 16), backoffCap)
 	return d/2 + rand.N(d)
+}
+
+// spread is what is waited beyond the time asked for, from none to half of it at
+// first and twice as much each time: requests that were refused together would
+// be refused again if they came back together.
+func spread(asked time.Duration, n int) time.Duration {
+	return rand.N(min(asked/2<<min(n, 4), spreadCap) + 1)
 }
 
 // waitKey is the key of an *atomic.Int64 in the context of a request: the wait
