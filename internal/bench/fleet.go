@@ -21,13 +21,14 @@ const share = 10
 
 // A scatter says where the images of a fleet go.
 type scatter struct {
-	text string
-	name func(run string, i int) string // of the i-th image
+	text   string
+	shared bool                           // by all images
+	name   func(run string, i int) string // of the i-th image
 }
 
 var (
-	oneRepository = scatter{"one repository, a tag each", func(run string, i int) string { return fmt.Sprintf("%s/scorers:%d", run, i) }}
-	repositories  = scatter{"a repository each", func(run string, i int) string { return fmt.Sprintf("%s/scorer-%d:v1", run, i) }}
+	oneRepository = scatter{"one repository, a tag each", true, func(run string, i int) string { return fmt.Sprintf("%s/scorers:%d", run, i) }}
+	repositories  = scatter{"a repository each", false, func(run string, i int) string { return fmt.Sprintf("%s/scorer-%d:v1", run, i) }}
 )
 
 // fleetAtOnce bakes a fleet without latency.
@@ -90,7 +91,7 @@ func (l *lab) bakeFleet(ctx context.Context, to scatter, latency time.Duration, 
 		}},
 	}
 	if parallel {
-		contenders = append(contenders, contender{name: "crane, `xargs -P 8`", run: f.xargs})
+		contenders = append(contenders, contender{name: "crane, `xargs -P 8`", run: f.xargs}, f.floor())
 	}
 	all, err := l.turns(ctx, l.cleared(ctx, course), contenders...)
 	if err != nil {
@@ -104,7 +105,7 @@ func (l *lab) bakeFleet(ctx context.Context, to scatter, latency time.Duration, 
 		l.fleet, to.text, where, part, l.fleet/part)
 	lines := []line{{work: work, peer: all[0], own: all[1], latent: latency > 0}}
 	if parallel {
-		lines = append(lines, line{work: work, peer: all[2], own: all[1]})
+		lines = append(lines, line{work: work, peer: all[2], own: all[1]}, line{work: work, peer: all[3], own: all[1], bare: true})
 	}
 	return lines, nil
 }
