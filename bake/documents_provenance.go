@@ -6,7 +6,6 @@ package bake
 import (
 	"encoding/hex"
 	"maps"
-	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -33,7 +32,7 @@ func (p *Provenance) build(img *Image, bill sbom.Image, targets []target) proven
 	if s := p.Source; s.URI != "" {
 		m := provenance.Material{Name: "source", URI: s.URI}
 		if raw, err := hex.DecodeString(s.Revision); err == nil && len(raw) == 20 {
-			m.Digest = map[string]string{"gitCommit": s.Revision}
+			m.Digest = map[string]string{"gitCommit": strings.ToLower(s.Revision)}
 		} else if s.Revision != "" {
 			m.Annotations = map[string]any{"revision": s.Revision}
 		}
@@ -108,7 +107,8 @@ func (i *Image) parameters() map[string]any {
 	}
 	add("assets", assets, len(assets) > 0)
 	add("copies", copies, len(copies) > 0)
-	add("connectPrefix", withoutUser(s.ConnectPrefix), s.ConnectPrefix != "")
+	prefix := provenance.PublicURL(s.ConnectPrefix)
+	add("connectPrefix", prefix, prefix != "")
 	add("env", slices.Sorted(maps.Keys(s.Env)), len(s.Env) > 0)
 	add("labels", slices.Sorted(maps.Keys(s.Labels)), len(s.Labels) > 0)
 	add("annotations", slices.Sorted(maps.Keys(s.Annotations)), len(s.Annotations) > 0)
@@ -130,15 +130,4 @@ func (l Location) publicName() string {
 	}
 	l.path = path.Base(strings.ReplaceAll(l.path, "\\", "/"))
 	return l.String()
-}
-
-// withoutUser is a URL without user, password and query, any of which may be a
-// secret.
-func withoutUser(s string) string {
-	u, err := url.Parse(s)
-	if err != nil {
-		return ""
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
 }

@@ -14,15 +14,24 @@ import (
 // ErrRefused is wrapped where a condition keeps an image from being promoted.
 var ErrRefused = errors.New("refused")
 
-// cosignSignature is the media type of the payload that cosign signs. Its
-// signatures are found by a tag, not as referrers.
+// cosignSignature is the media type of the payload that cosign signs. Up to
+// version 2 its signatures are found by a tag; since then they are referrers,
+// bundles as below.
 const cosignSignature = "application/vnd.dev.cosign.simplesigning.v1+json"
+
+// A sigstore bundle holds a signature or a signed attestation (cosign,
+// specs/BUNDLE_SPEC.md). Its media type goes on with a version.
+const (
+	sigstoreBundle    = "application/vnd.dev.sigstore.bundle"
+	bundlePredicate   = "dev.sigstore.bundle.predicateType" // annotation of the manifest
+	cosignedPredicate = "https://sigstore.dev/cosign/sign/v1"
+)
 
 // gate wants a referrer of the top manifest for each of the types.
 func (f *freight) gate(required []string) error {
 	has := f.attachedTypes()
 	for _, want := range required {
-		if slices.Contains(has, want) {
+		if slices.Contains(has, want) || want == cosignSignature && f.hasSignatureBundle() {
 			continue
 		}
 		there := "it has none of any type"
@@ -54,6 +63,23 @@ func (f *freight) verify(ctx context.Context, from Location, remote *Remote, opt
 		return fmt.Errorf("%w: %s has moved to %s meanwhile", ErrConflict, from, found.Digest)
 	}
 	return nil
+}
+
+// hasSignatureBundle reports whether a sigstore bundle that signs the top
+// manifest refers to it. One that attests something else about it, say what a
+// scanner found, is not meant to sign it, whatever it says.
+func (f *freight) hasSignatureBundle() bool {
+	for _, l := range f.lists {
+		if l.subject == f.top && slices.ContainsFunc(l.referrers, isSignatureBundle) {
+			return true
+		}
+	}
+	return false
+}
+
+func isSignatureBundle(m *manifest) bool {
+	about := m.body.Annotations[bundlePredicate]
+	return strings.HasPrefix(m.artifactType(), sigstoreBundle) && (about == "" || about == cosignedPredicate)
 }
 
 // attachedTypes is the types of what refers to the top manifest, sorted.

@@ -63,44 +63,6 @@ func TestPromoteMissingPart(t *testing.T) {
 	}
 }
 
-func TestPromoteGates(t *testing.T) {
-	t.Parallel()
-	from, to := registrytest.Start(t, registrytest.Options{}), registrytest.Start(t, registrytest.Options{})
-	pushSigned(t, from, "team/scorer", "v1")
-	const cosign = "application/vnd.dev.cosign.simplesigning.v1+json"
-	for _, tc := range []struct {
-		name     string
-		require  []string
-		platform string
-		missing  string
-	}{
-		{"there", []string{sbomType, signatureType}, "", ""},
-		{"cosign's", []string{cosign}, "", ""},
-		{"one is missing", []string{sbomType, "application/vnd.cyclonedx+json"}, "", "application/vnd.cyclonedx+json"},
-		{"of a child only", []string{"application/vnd.in-toto+json"}, "", "application/vnd.in-toto+json"},
-		{"of the chosen child", []string{"application/vnd.in-toto+json"}, "linux/amd64", ""},
-		{"cosign's of another", []string{cosign}, "linux/amd64", cosign},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			to.Reset()
-			opts := bake.PromoteOptions{RequireReferrers: tc.require, Platform: tc.platform}
-			_, err := bake.Promote(t.Context(), from.Host+"/team/scorer:v1", nil, opts, to.Host+"/prod/scorer:v1")
-			if tc.missing == "" {
-				if err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			if !errors.Is(err, bake.ErrRefused) || !strings.Contains(err.Error(), "no referrer of type "+tc.missing) || !strings.Contains(err.Error(), "it has application/") {
-				t.Errorf("got %v, want a refusal that names %s and what there is", err, tc.missing)
-			}
-			if n := len(to.Requests()); n != 0 {
-				t.Errorf("%d requests to the destination", n)
-			}
-		})
-	}
-}
-
 // A tag that is another image stays it where that is asked for, before a byte
 // is sent; a tag that is the image may be immutable.
 func TestPromoteOntoTags(t *testing.T) {

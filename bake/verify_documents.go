@@ -166,7 +166,8 @@ func (r *verifiedDocuments) compare(ctx context.Context, source attachmentSource
 	if err != nil {
 		return err
 	}
-	return r.judge(part, m.artifactType(), d, content, m, s)
+	r.judge(part, m.artifactType(), d, content, m, s)
+	return nil
 }
 
 func readAll(ctx context.Context, source imageSource, desc v1.Descriptor) ([]byte, error) {
@@ -179,35 +180,23 @@ func readAll(ctx context.Context, source imageSource, desc v1.Descriptor) ([]byt
 }
 
 // judge compares a document of the artifact type.
-func (r *verifiedDocuments) judge(part, artifactType string, d v1.Descriptor, content []byte, m *manifest, s verifiedSubject) error {
+func (r *verifiedDocuments) judge(part, artifactType string, d v1.Descriptor, content []byte, m *manifest, s verifiedSubject) {
+	differs := func(name, format string, args ...any) { r.differs(part, name, format, args...) }
 	var own bool
+	var err error
 	if part == "provenance" {
-		differences, isOwn, err := provenance.Compare(content, provenance.Build{Digest: s.digest, Materials: materials(s.bill)})
-		if err != nil {
-			r.notes = append(r.notes, fmt.Sprintf("%s %s is not understood: %v", part, d.Digest, err))
-			return nil
-		}
-		own = isOwn
-		for _, diff := range differences {
-			r.differs(part, diff.Name, "%s", diff.Problem)
-		}
+		own, err = provenance.Compare(content, provenance.Build{Digest: s.digest, Materials: materials(s.bill)}, differs)
 	} else {
-		differences, isOwn, err := sbom.Compare(content, sbom.FormatOf(artifactType), s.bill)
-		if err != nil {
-			r.notes = append(r.notes, fmt.Sprintf("%s %s is not understood: %v", part, d.Digest, err))
-			return nil
-		}
-		own = isOwn
-		for _, diff := range differences {
-			r.differs(part, diff.Name, "%s", diff.Problem)
-		}
+		own, err = sbom.Compare(content, sbom.FormatOf(artifactType), s.bill, differs)
+	}
+	if err != nil {
+		r.notes = append(r.notes, fmt.Sprintf("%s %s is not understood: %v", part, d.Digest, err))
 	}
 	if !own {
-		return nil
+		return
 	}
 	r.count++
 	if m.body.Subject == nil || m.body.Subject.Digest != s.digest {
-		r.differs(part, d.Digest.String(), "is listed for %s, but has another subject", s.digest)
+		differs(d.Digest.String(), "is listed for %s, but has another subject", s.digest)
 	}
-	return nil
 }

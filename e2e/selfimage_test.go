@@ -61,7 +61,8 @@ func TestSelfImageWithShell(t *testing.T) {
 	dir, base := t.TempDir(), shellBase(t)
 	writeLayout(t, filepath.Join(dir, "base"), "v1", base)
 	layout := filepath.Join(dir, "layout")
-	selfimage(t, selfimageTool(t), "..", "022", "UTC", "-platforms", "linux/"+runtime.GOARCH,
+	here, _ := commitSource(t)
+	selfimage(t, selfimageTool(t), here, "022", "UTC", "-platforms", "linux/"+runtime.GOARCH,
 		"-base", "oci:"+filepath.Join(dir, "base")+":v1", "oci:"+layout+":v1")
 	image := fromLayout(t, layout, "v1")
 	image.validate(t)

@@ -116,9 +116,6 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 	if err != nil {
 		return err
 	}
-	if b.dryRun {
-		return out.add(report)
-	}
 	return errors.Join(out.add(report), out.close())
 }
 

@@ -57,7 +57,8 @@ func (b *build) fleet(ctx context.Context, env *environment, remote *bake.Remote
 			printError(env.stderr, &bakeError{one.Name, err})
 		}
 	}
-	if !b.dryRun {
+	// Where all failed, the files stay as they were, as after one that failed.
+	if failed == 0 || len(out.published) > 0 {
 		if err := out.close(); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/crane-bake/crane-bake/bake"
+	"github.com/crane-bake/crane-bake/internal/provenance"
 )
 
 // documentFlags are the flags that say what is attached to an image.
@@ -42,11 +43,13 @@ func (f *documentFlags) apply(env *environment, opts *bake.Options) error {
 	}
 	p := provenanceOf(env)
 	if f.source != "" {
-		at := strings.LastIndex(f.source, "@")
-		if at <= 0 || at == len(f.source)-1 || strings.ContainsAny(f.source[at:], "/:") {
-			return errUsage("--source: want URL@REVISION") // without the value: a URL may hold a password
+		at := max(strings.LastIndex(f.source, "@"), 0)
+		revision := strings.TrimPrefix(f.source[at:], "@")
+		p.Source = sourceOf(f.source[:at], revision)
+		if p.Source.URI == "" || revision == "" || strings.Contains(revision, ":") {
+			// Without the value: a URL may hold a password.
+			return errUsage("--source: want URL@REVISION, with the URL of a repository on some host")
 		}
-		p.Source = sourceOf(f.source[:at], f.source[at+1:])
 	}
 	opts.Provenance = &p
 	return nil
@@ -61,19 +64,29 @@ func provenanceOf(env *environment) bake.Provenance {
 		return githubProvenance(get)
 	case get("GITLAB_CI") == "true":
 		return gitlabProvenance(get)
-	case get("JENKINS_URL") != "" || get("BUILD_URL") != "" && get("GIT_COMMIT") != "":
-		return bake.Provenance{
-			Builder:    publicURL(get("JENKINS_URL")),
-			Invocation: publicURL(get("BUILD_URL")),
-			Source:     sourceOf(get("GIT_URL"), get("GIT_COMMIT")),
-		}
+	case get("JENKINS_URL") != "" || (get("BUILD_URL") != "" && get("GIT_COMMIT") != ""):
+		return jenkinsProvenance(get)
 	}
 	return bake.Provenance{}
 }
 
+// jenkinsProvenance reads Jenkins' variables; the builder is the controller.
+// Containers may have been given the variables of the build alone.
+func jenkinsProvenance(get func(string) string) bake.Provenance {
+	p := bake.Provenance{
+		Builder:    provenance.PublicURL(get("JENKINS_URL")),
+		Invocation: provenance.PublicURL(get("BUILD_URL")),
+		Source:     sourceOf(get("GIT_URL"), get("GIT_COMMIT")),
+	}
+	if u, err := url.Parse(p.Invocation); err == nil && p.Builder == "" && p.Invocation != "" {
+		p.Builder = u.Scheme + "://" + u.Host
+	}
+	return p
+}
+
 // githubProvenance reads GitHub's variables; the builder is the workflow.
 func githubProvenance(get func(string) string) bake.Provenance {
-	server := publicURL(get("GITHUB_SERVER_URL"))
+	server := provenance.PublicURL(get("GITHUB_SERVER_URL"))
 	repository := get("GITHUB_REPOSITORY")
 	if server == "" || repository == "" {
 		return bake.Provenance{}
@@ -94,10 +107,10 @@ func githubProvenance(get func(string) string) bake.Provenance {
 // gitlabProvenance reads GitLab's variables; the builder is the runner, as in
 // the provenance that GitLab itself writes.
 func gitlabProvenance(get func(string) string) bake.Provenance {
-	project := publicURL(get("CI_PROJECT_URL"))
+	project := provenance.PublicURL(get("CI_PROJECT_URL"))
 	p := bake.Provenance{
-		Builder:    publicURL(get("CI_SERVER_URL")),
-		Invocation: publicURL(get("CI_JOB_URL")),
+		Builder:    provenance.PublicURL(get("CI_SERVER_URL")),
+		Invocation: provenance.PublicURL(get("CI_JOB_URL")),
 		Source:     sourceOf(project, get("CI_COMMIT_SHA")),
 	}
 	if runner := get("CI_RUNNER_ID"); runner != "" && project != "" {
@@ -106,26 +119,22 @@ func gitlabProvenance(get func(string) string) bake.Provenance {
 	return p
 }
 
-// sourceOf is a revision of a Git repository as SPDX and in-toto write it.
+// sourceOf is a revision of a Git repository as SPDX and in-toto write it, or
+// none for what names no repository that others could find.
 func sourceOf(repository, revision string) bake.Source {
-	// git@host:team/repo is how ssh writes it, not a URL.
-	if host, path, ok := strings.Cut(repository, ":"); ok && !strings.Contains(repository, "://") && !strings.HasPrefix(path, "/") {
-		repository = "ssh://" + host + "/" + path
+	repository = strings.TrimPrefix(repository, "git+")
+	if host, path, ok := strings.Cut(repository, ":"); ok && !strings.Contains(repository, "://") {
+		// user@host:path is how ssh writes it, not a URL; user:password@host is
+		// neither, nor is C:path.
+		if strings.Contains(path, "@") || strings.Contains(host, "/") || len(host) < 2 {
+			return bake.Source{}
+		}
+		repository = "ssh://" + host + "/" + strings.TrimPrefix(path, "/")
 	}
-	uri := publicURL(strings.TrimPrefix(repository, "git+"))
-	if uri == "" {
+	uri := provenance.PublicURL(repository)
+	// https://token@host/path@revision, cut at the wrong @, is no repository.
+	if u, err := url.Parse(uri); err != nil || u.Path == "" {
 		return bake.Source{}
 	}
 	return bake.Source{URI: "git+" + uri, Revision: revision}
-}
-
-// publicURL is a URL without what may be a secret in it: user, password, query.
-// It is empty for what is no absolute URL.
-func publicURL(s string) string {
-	u, err := url.Parse(strings.TrimSuffix(s, "/"))
-	if err != nil || u.Host == "" {
-		return ""
-	}
-	u.User, u.RawQuery, u.ForceQuery, u.Fragment = nil, "", false, ""
-	return u.String()
 }

@@ -4,12 +4,60 @@
 package main
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/crane-bake/crane-bake/bake"
 )
+
+// An explicit source is used or refused; a refusal does not show it.
+func TestSourceFlag(t *testing.T) {
+	for _, tc := range []struct{ source, uri, revision string }{
+		{"https://u:secret@git.example.com/a@b/c@v1", "git+https://git.example.com/a@b/c", "v1"},
+		{"git+ssh://git@git.example.com/a@feature/x", "git+ssh://git.example.com/a", "feature/x"},
+		{"git@git.example.com:team/a.git@v1", "git+ssh://git.example.com/team/a.git", "v1"},
+		{"git@git.example.com:/srv/a.git@v1", "git+ssh://git.example.com/srv/a.git", "v1"},
+		{"https://u:secret@git.example.com/a", "", ""},
+		{"https://secret@git.example.com/a", "", ""},
+		{"https://secret@git.example.com", "", ""},
+		{"https://git.example.com/a@", "", ""},
+		{"https://git.example.com/a", "", ""},
+		{"https://git.example.com/a@v1:secret", "", ""},
+		{"git@git.example.com:team/secret", "", ""},
+		{"user:secret@git.example.com:o/r@v1", "", ""},
+		{"user:secret@git.example.com/o/r@v1", "", ""},
+		{"secret:x-oauth@host/foo@v1", "", ""},
+		{"./secret@v1", "", ""},
+		{"secret/a:b@v1", "", ""},
+		{`C:\secret@v1`, "", ""},
+		{"C:/secret@v1", "", ""},
+		{"//host/secret@v1", "", ""},
+		{"file:///secret@v1", "", ""},
+		{"https://git.example.com/secret%zz@v1", "", ""},
+		{"@v1", "", ""},
+	} {
+		t.Run(tc.source, func(t *testing.T) {
+			var got bake.Options
+			flags := documentFlags{provenance: true, source: tc.source}
+			err := flags.apply(&environment{lookup: func(string) (string, bool) { return "", false }}, &got)
+			if tc.uri == "" {
+				if !errors.Is(err, bake.ErrUsage) || strings.Contains(err.Error(), "secret") {
+					t.Errorf("got %v, want a usage error that does not tell the source", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(bake.Source{URI: tc.uri, Revision: tc.revision}, got.Provenance.Source); diff != "" {
+				t.Errorf("source (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
 
 // What CIs say of a run, without the secrets that their URLs may hold.
 func TestProvenanceOf(t *testing.T) {
@@ -47,8 +95,12 @@ func TestProvenanceOf(t *testing.T) {
 			Source: bake.Source{URI: "git+https://git.example.com/team/scorer.git", Revision: "abc"},
 		}},
 		{"Jenkins with a clone by ssh", map[string]string{"BUILD_URL": "https://jenkins.example.com/job/1/", "GIT_URL": "git@git.example.com:team/scorer.git", "GIT_COMMIT": "abc"}, bake.Provenance{
-			Invocation: "https://jenkins.example.com/job/1", Source: bake.Source{URI: "git+ssh://git.example.com/team/scorer.git", Revision: "abc"},
+			Builder: "https://jenkins.example.com", Invocation: "https://jenkins.example.com/job/1", Source: bake.Source{URI: "git+ssh://git.example.com/team/scorer.git", Revision: "abc"},
 		}},
+		{"Jenkins with a password", map[string]string{"JENKINS_URL": "https://j", "GIT_URL": "user:tok@git.example.com/o/r", "GIT_COMMIT": "abc"}, bake.Provenance{
+			Builder: "https://j",
+		}},
+		{"Jenkins' commit of a build elsewhere", map[string]string{"GIT_URL": "https://git.example.com/o/r", "GIT_COMMIT": "abc"}, bake.Provenance{}},
 		{"Jenkins with a local clone", map[string]string{"JENKINS_URL": "https://jenkins.example.com/", "GIT_URL": "/srv/git/scorer", "GIT_COMMIT": "abc"}, bake.Provenance{
 			Builder: "https://jenkins.example.com",
 		}},
@@ -75,7 +127,6 @@ func TestDocumentFlags(t *testing.T) {
 		{"another format", documentFlags{sbom: "xml"}, bake.Options{}, "--sbom=xml: want cyclonedx or spdx"},
 		{"provenance", documentFlags{provenance: true}, bake.Options{Provenance: &bake.Provenance{}}, ""},
 		{"with a source", documentFlags{provenance: true, source: "https://u:secret@git.example.com/a@b/c@v1"}, bake.Options{Provenance: &bake.Provenance{Source: source}}, ""},
-		{"source without a revision", documentFlags{provenance: true, source: "https://u:secret@git.example.com/a"}, bake.Options{}, "--source: want URL@REVISION"},
 		{"source alone", documentFlags{source: "https://git.example.com/a@v1"}, bake.Options{}, "build: --source is about --provenance"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -38,19 +38,19 @@ func (f *reportFlags) check() error {
 	return nil
 }
 
-// reportWriter writes what was published: to standard output at once, to files
-// at the end.
+// reportWriter writes results: to standard output at once; what was published,
+// to files at the end.
 type reportWriter struct {
-	flags   *reportFlags
-	stdout  io.Writer
-	results []result
+	flags     *reportFlags
+	stdout    io.Writer
+	published []result
 }
 
-// result is what a command published.
+// result is what a command published, or what it would.
 type result struct {
 	report     any // for JSON
 	digest     v1.Hash
-	published  []string // REPO@DIGEST
+	published  []string // REPO@DIGEST; empty of a dry run
 	descriptor map[string]any
 	config     v1.Hash // zero where there are several
 	names      []string
@@ -91,7 +91,9 @@ func (w *reportWriter) addPromoted(r *bake.PromoteReport) error {
 }
 
 func (w *reportWriter) write(r result) error {
-	w.results = append(w.results, r)
+	if len(r.published) > 0 {
+		w.published = append(w.published, r)
+	}
 	if w.flags.format == "json" {
 		line, err := encodeJSON(r.report)
 		if err != nil {
@@ -108,11 +110,12 @@ func (w *reportWriter) write(r result) error {
 	return nil
 }
 
-// close writes the files.
+// close writes the files. Where nothing was published they are empty: whoever
+// named a file finds it, and nothing in it that is of an earlier run.
 func (w *reportWriter) close() error {
 	var digests, refs []byte
 	var metadata []any
-	for i, r := range w.results {
+	for i, r := range w.published {
 		if i > 0 {
 			digests = append(digests, '\n')
 		}
@@ -122,11 +125,7 @@ func (w *reportWriter) close() error {
 		}
 		metadata = append(metadata, r.buildxMetadata())
 	}
-	var whole any = metadata
-	if len(metadata) == 1 {
-		whole = metadata[0]
-	}
-	encoded, err := encodeJSON(whole)
+	encoded, err := encodeMetadata(metadata)
 	if err != nil {
 		return err
 	}
@@ -134,7 +133,7 @@ func (w *reportWriter) close() error {
 		name    string
 		content []byte
 	}{{w.flags.digestFile, digests}, {w.flags.imageRefs, refs}, {w.flags.metadataFile, encoded}} {
-		if f.name == "" || len(w.results) == 0 {
+		if f.name == "" {
 			continue
 		}
 		if err := replaceFile(f.name, f.content); err != nil {
@@ -157,6 +156,18 @@ func (r result) buildxMetadata() map[string]any {
 		m["containerimage.config.digest"] = r.config
 	}
 	return m
+}
+
+// encodeMetadata is the content of --metadata-file: an object of one result, a
+// list of several.
+func encodeMetadata(all []any) ([]byte, error) {
+	switch len(all) {
+	case 0:
+		return nil, nil
+	case 1:
+		return encodeJSON(all[0])
+	}
+	return encodeJSON(all)
 }
 
 // encodeJSON is v on one line, without the escapes that only HTML needs.

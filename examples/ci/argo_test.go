@@ -6,7 +6,6 @@ package ci_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +17,10 @@ type argoTemplate struct {
 	Inputs struct {
 		Artifacts []struct{ Path string }
 	}
+	RetryStrategy struct {
+		Limit   string
+		Backoff map[string]string
+	} `yaml:"retryStrategy"`
 	Container container
 	Outputs   struct {
 		Parameters []struct {
@@ -74,6 +77,10 @@ func TestArgoBake(t *testing.T) {
 	if o := w.runContainer(t, bake.Container, values...); o.code != 0 {
 		t.Fatalf("exit code %d\n%s", o.code, o.stderr)
 	}
+	revision := source{URI: "git+https://git.example.com/models.git", Annotations: map[string]any{"revision": "main"}}
+	if diff := cmp.Diff([]source{revision}, w.sources(t, "team/scorer:dev")); diff != "" {
+		t.Errorf("sources (-want +got):\n%s", diff)
+	}
 	digest := mustDigest(t, w.registry, "team/scorer:dev")
 	got := map[string]string{}
 	for _, p := range bake.Outputs.Parameters {
@@ -88,8 +95,6 @@ func TestArgoBake(t *testing.T) {
 func TestArgoFleet(t *testing.T) {
 	t.Parallel()
 	w := newPodWorld(t, "source")
-	w.write(t, "out/.keep", "")
-	w.openUp(t)
 	const shards = 3
 	templates, values := readArgo(t, map[string]string{"file": "fleet.yaml", "shards": fmt.Sprint(shards)})
 	step := templates["fleet"].Steps[0][0]
@@ -97,16 +102,32 @@ func TestArgoFleet(t *testing.T) {
 		t.Fatalf("count is %q", step.WithSequence.Count)
 	}
 	shard := templates[step.Template]
+	if len(shard.Outputs.Parameters)+len(shard.Outputs.Artifacts) > 0 {
+		t.Errorf("outputs %+v: want none, since a file takes an artifact repository", shard.Outputs)
+	}
 	var got []string
 	for i := range shards {
 		o := w.runContainer(t, shard.Container, append(values, "{{inputs.parameters.shard}}", fmt.Sprint(i))...)
 		if o.code != 0 {
 			t.Fatalf("shard %d: exit code %d\n%s", i, o.code, o.stderr)
 		}
-		got = append(got, strings.Fields(w.read(t, shard.Outputs.Artifacts[0].Path))...)
+		got = append(got, imagesOf(t, o.stdout)...)
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(w.fleetImages(t), got); diff != "" {
 		t.Errorf("images (-want +got):\n%s", diff)
+	}
+}
+
+// Only the limit bounds how often a template is tried again: a maxDuration would
+// become the deadline of an attempt that is at work.
+func TestArgoRetries(t *testing.T) {
+	t.Parallel()
+	templates, _ := readArgo(t, nil)
+	for _, name := range []string{"bake", "shard"} {
+		retry := templates[name].RetryStrategy
+		if diff := cmp.Diff(map[string]string{"duration": "10s", "factor": "2"}, retry.Backoff); diff != "" || retry.Limit != "3" {
+			t.Errorf("%s: limit %q, backoff (-want +got):\n%s", name, retry.Limit, diff)
+		}
 	}
 }

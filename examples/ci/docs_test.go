@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,15 +53,20 @@ func TestDocsExamples(t *testing.T) {
 			t.Errorf("%v\n%s", err, block[1])
 		}
 	}
-	var steps []struct {
+	type step struct {
 		Uses string
 		With map[string]string
 	}
+	var steps []step
 	if err := yaml.Unmarshal([]byte(blocks[0][1]), &steps); err != nil {
 		t.Fatal(err)
 	}
 	action := readAction(t)
-	for in := range steps[0].With {
+	use := slices.IndexFunc(steps, func(s step) bool { return strings.HasPrefix(s.Uses, "crane-bake/") })
+	if use < 0 {
+		t.Fatalf("the action is not used: %+v", steps)
+	}
+	for in := range steps[use].With {
 		if _, ok := action.Inputs[in]; !ok {
 			t.Errorf("the action has no input %s", in)
 		}

@@ -156,6 +156,21 @@ func TestGitLabBake(t *testing.T) {
 	}
 }
 
+// A dry run has no image to name, and the job is content.
+func TestGitLabDryRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	job := readComponent(t, "gitlab/bake.yml", map[string]string{"args": "--dry-run"})
+	for shell := range gitlabShells {
+		if o := w.runGitLab(t, shell, job, nil); o.code != 0 || w.read(t, "src/images.txt") != "" {
+			t.Errorf("%s: exit code %d, images %q\n%s", shell, o.code, w.read(t, "src/images.txt"), o.stderr)
+		}
+		if _, err := os.Stat(filepath.Join(w.dir, "src", job.Artifacts.Reports["dotenv"])); err == nil {
+			t.Errorf("%s: variables: %s", shell, w.read(t, "src/"+job.Artifacts.Reports["dotenv"]))
+		}
+	}
+}
+
 // Without a tag, the bake file says where to.
 func TestGitLabBakeFile(t *testing.T) {
 	t.Parallel()

@@ -4,11 +4,15 @@
 package ci_test
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
@@ -80,13 +84,84 @@ func TestPromote(t *testing.T) {
 }
 
 // program writes a shell script that the user may run.
-func (s *stages) program(t *testing.T, text string) string {
+func (w *world) program(t *testing.T, text string) string {
 	t.Helper()
-	name := s.write(t, "program", "#!/bin/sh\n"+text+"\n")
+	return w.script(t, "program", text)
+}
+
+func (w *world) script(t *testing.T, name, text string) string {
+	t.Helper()
+	name = w.write(t, name, "#!/bin/sh\n"+text+"\n")
 	if err := os.Chmod(name, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// cosign puts a program of that name on PATH, which writes its arguments to the
+// file cosigned and ends with this code.
+func (w *world) cosign(t *testing.T, code int) {
+	t.Helper()
+	name := w.script(t, "bin/cosign", fmt.Sprintf("printf '%%s\\n' \"$@\" > %s/cosigned; echo '[{}]'; exit %d", w.dir, code))
+	w.openUp(t)
+	w.env["PATH"] = filepath.Dir(name) + ":" + binaries + ":" + os.Getenv("PATH")
+}
+
+// What cosign is asked, by the variables that say who signs, and what becomes of
+// its answer.
+func TestPromoteVerifiesSignature(t *testing.T) {
+	t.Parallel()
+	key := map[string]string{"COSIGN_KEY": "awskms:///alias/a key"}
+	identity := map[string]string{
+		"COSIGN_IDENTITY": "https://git.example.com/team/models/bake.yml@refs/heads/main", "COSIGN_ISSUER": "https://git.example.com",
+	}
+	for name, c := range map[string]struct {
+		env    map[string]string
+		cosign int // the code that it ends with
+		want   []string
+		code   int
+	}{
+		"key":      {key, 0, []string{"verify", "--key", key["COSIGN_KEY"]}, 0},
+		"identity": {identity, 0, []string{"verify", "--certificate-identity", identity["COSIGN_IDENTITY"], "--certificate-oidc-issuer", identity["COSIGN_ISSUER"]}, 0},
+		// A referrer of the required type is there, and does not help.
+		"forged":         {key, 10, []string{"verify", "--key", key["COSIGN_KEY"]}, 10},
+		"nobody's name":  {nil, 10, nil, 0},
+		"no issuer":      {map[string]string{"COSIGN_IDENTITY": "robot@example.com"}, 0, nil, 2},
+		"key and issuer": {map[string]string{"COSIGN_KEY": "cosign.pub", "COSIGN_ISSUER": "https://git.example.com"}, 0, nil, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStages(t)
+			s.sign(t)
+			maps.Copy(s.env, c.env)
+			s.cosign(t, c.cosign)
+			o := s.promote(t)
+			digest := mustDigest(t, s.registry, "dev/scorer:v1")
+			published := ""
+			if c.code == 0 {
+				published = s.prod.Host + "/prod/scorer@" + digest + "\n"
+			}
+			if o.code != c.code || o.stdout != published {
+				t.Errorf("exit code %d, want %d; standard output %q, want %q\n%s", o.code, c.code, o.stdout, published, o.stderr)
+			}
+			if got := digestOf(t, s.prod, "prod/scorer:v1"); (got != "") != (c.code == 0) {
+				t.Errorf("production has %q", got)
+			}
+			if told := strings.Contains(o.stderr, "signatures are not verified"); told != (c.env == nil) {
+				t.Errorf("said that nobody verifies: %v\n%s", told, o.stderr)
+			}
+			if c.want == nil {
+				if _, err := os.Stat(filepath.Join(s.dir, "cosigned")); err == nil {
+					t.Errorf("cosign was run with %q", s.read(t, "cosigned"))
+				}
+				return
+			}
+			asked := append(slices.Clone(c.want), s.registry.Host+"/staging/scorer@"+digest)
+			if diff := cmp.Diff(strings.Join(asked, "\n")+"\n", s.read(t, "cosigned")); diff != "" {
+				t.Errorf("cosign's arguments (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 func TestPromoteGates(t *testing.T) {

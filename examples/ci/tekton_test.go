@@ -146,3 +146,33 @@ func TestTektonWithoutCredentials(t *testing.T) {
 		t.Errorf("exit code %d, want 4; results %q\n%s", o.code, got, o.stderr)
 	}
 }
+
+// A dry run succeeds without an image.
+func TestTektonDryRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.login(t, "config/config.json", w.registry)
+	o, got := w.runTekton(t, filepath.Join(w.dir, "config"), nil, "--dry-run")
+	if o.code != 0 {
+		t.Fatalf("exit code %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	if diff := cmp.Diff(map[string]string{"IMAGES": ""}, got); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+}
+
+// The parameter SOURCE is in the provenance of what was baked.
+func TestTektonSource(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.login(t, "config/config.json", w.registry)
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	o, _ := w.runTekton(t, filepath.Join(w.dir, "config"), map[string]string{"SOURCE": "https://git.example.com/models.git@" + commit})
+	if o.code != 0 {
+		t.Fatalf("exit code %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	want := []source{{URI: "git+https://git.example.com/models.git", Digest: map[string]string{"gitCommit": commit}}}
+	if diff := cmp.Diff(want, w.sources(t, "team/scorer:dev")); diff != "" {
+		t.Errorf("sources (-want +got):\n%s", diff)
+	}
+}

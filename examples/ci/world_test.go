@@ -143,7 +143,11 @@ func (w *world) openUp(t *testing.T) {
 		case d.IsDir():
 			return os.Chmod(name, 0o777)
 		}
-		return os.Chmod(name, 0o666)
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.Chmod(name, 0o666|info.Mode().Perm()&0o111)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,8 +10,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	slsa "github.com/in-toto/attestation/go/predicates/provenance/v1"
@@ -130,77 +128,4 @@ func canonical(raw []byte) ([]byte, error) {
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
-}
-
-// A Difference is one thing that a statement says and is not so.
-type Difference struct {
-	Name    string // a path, or empty
-	Problem string
-}
-
-// Compare compares a statement with the image that it is about: want's digest,
-// and those of its materials. Others that the statement has, such as a source
-// revision, are not judged. It reports false for a statement that is none of a
-// bake.
-func Compare(raw []byte, want Build) (differences []Difference, own bool, err error) {
-	s, p := &intoto.Statement{}, &slsa.Provenance{}
-	if err := protojson.Unmarshal(raw, s); err != nil {
-		return nil, false, fmt.Errorf("reading the statement: %w", err)
-	}
-	if s.GetPredicateType() != PredicateType {
-		return nil, false, nil
-	}
-	predicate, err := protojson.Marshal(s.GetPredicate())
-	if err != nil {
-		return nil, false, err
-	}
-	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(predicate, p); err != nil {
-		return nil, false, fmt.Errorf("reading the SLSA provenance: %w", err)
-	}
-	if p.GetBuildDefinition().GetBuildType() != BuildType {
-		return nil, false, nil
-	}
-	differ := func(name, format string, args ...any) {
-		differences = append(differences, Difference{name, fmt.Sprintf(format, args...)})
-	}
-	for _, subject := range s.GetSubject() {
-		if got := subject.GetDigest()[want.Digest.Algorithm]; got != want.Digest.Hex {
-			differ(want.Digest.Algorithm+":"+got, "is its subject, not %s", want.Digest)
-		}
-	}
-	if len(s.GetSubject()) == 0 {
-		differ("", "has no subject")
-	}
-	stated := p.GetBuildDefinition().GetResolvedDependencies()
-	for _, m := range want.Materials {
-		var got []map[string]string
-		for _, d := range stated {
-			if d.GetName() == m.Name {
-				got = append(got, d.GetDigest())
-			}
-		}
-		switch {
-		case slices.ContainsFunc(got, func(d map[string]string) bool { return maps.Equal(d, m.Digest) }):
-		case len(got) == 0:
-			differ(m.Name, "is not among its dependencies")
-		default:
-			differ(m.Name, "has %s, the image says %s", digests(got[0]), digests(m.Digest))
-		}
-	}
-	return differences, true, nil
-}
-
-// digests is a set of digests in words.
-func digests(set map[string]string) string {
-	text := ""
-	for _, algorithm := range slices.Sorted(maps.Keys(set)) {
-		if text != "" {
-			text += ", "
-		}
-		text += algorithm + " " + set[algorithm]
-	}
-	if text == "" {
-		return "no digest"
-	}
-	return text
 }

@@ -4,7 +4,6 @@
 package provenance_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -99,71 +98,4 @@ func TestEncodeRefuses(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestCompare(t *testing.T) {
-	raw := encode(t, sample())
-	for _, tc := range []struct {
-		name   string
-		change func(b *provenance.Build)
-		want   []provenance.Difference
-	}{
-		{"nothing", func(*provenance.Build) {}, nil},
-		{"what an image does not tell", func(b *provenance.Build) {
-			*b = provenance.Build{Digest: b.Digest, Materials: b.Materials[1:]}
-		}, nil},
-		{"subject", func(b *provenance.Build) { b.Digest.Hex = hex("9", 64) }, []provenance.Difference{
-			{"sha256:" + hex("1", 64), "is its subject, not sha256:" + hex("9", 64)},
-			{"sha256:" + hex("1", 64), "is its subject, not sha256:" + hex("9", 64)},
-		}},
-		{"content", func(b *provenance.Build) { b.Materials[1].Digest = map[string]string{"sha256": "9"} }, []provenance.Difference{
-			{"/assets/model.py3", "has sha256 " + hex("3", 64) + ", the image says sha256 9"},
-		}},
-		{"no content", func(b *provenance.Build) { b.Materials[1].Digest = nil }, []provenance.Difference{
-			{"/assets/model.py3", "has sha256 " + hex("3", 64) + ", the image says no digest"},
-		}},
-		{"one more", func(b *provenance.Build) { b.Materials[2].Name = "/x" }, []provenance.Difference{
-			{"/x", "is not among its dependencies"},
-		}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			want := sample()
-			tc.change(&want)
-			got, own, err := provenance.Compare(raw, want)
-			if diff := cmp.Diff(tc.want, got); err != nil || !own || diff != "" {
-				t.Errorf("own %t, error %v, differences (-want +got):\n%s", own, err, diff)
-			}
-		})
-	}
-}
-
-// Statements of others are theirs; what is none is an error.
-func TestCompareForeign(t *testing.T) {
-	raw := encode(t, sample())
-	for name, foreign := range map[string][]byte{
-		"another build type": bytes.Replace(raw, []byte(provenance.BuildType), []byte("https://example.com/build"), 1),
-		"another predicate":  bytes.Replace(raw, []byte(provenance.PredicateType), []byte("https://example.com/p"), 1),
-		"an empty one":       []byte("{}"),
-	} {
-		if got, own, err := provenance.Compare(foreign, provenance.Build{}); err != nil || own || got != nil {
-			t.Errorf("%s: own %t, error %v, differences %v", name, own, err, got)
-		}
-	}
-	for _, broken := range []string{"{", "[]", `{"_type":1}`} {
-		if _, _, err := provenance.Compare([]byte(broken), provenance.Build{}); err == nil {
-			t.Errorf("%s is a statement", broken)
-		}
-	}
-}
-
-// Anybody may attach anything.
-func FuzzCompare(f *testing.F) {
-	f.Add(encode(f, sample()))
-	f.Add([]byte(`{"predicateType":"https://slsa.dev/provenance/v1","predicate":{"buildDefinition":null},"subject":[{}]}`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		got, own, err := provenance.Compare(raw, sample())
-		if (err != nil || !own) && got != nil {
-			t.Errorf("own %t, error %v, and differences %v", own, err, got)
-		}
-	})
 }

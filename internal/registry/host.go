@@ -25,7 +25,7 @@ type host struct {
 
 	pinging chan struct{} // taken by who pings
 	pinged  atomic.Pointer[pingAnswer]
-	probed  atomic.Bool // whether a request has gone ahead of the ping
+	probed  atomic.Bool // whether a request has gone beside the ping
 
 	mu   sync.Mutex
 	ways map[string]*way // by scopes
@@ -59,7 +59,6 @@ type access struct {
 type way struct {
 	making chan struct{} // taken by who asks for its token
 	rt     http.RoundTripper
-	open   bool // rt has neither, because a probe needed none
 }
 
 // take waits for its turn, which ends with a receive from turn.
@@ -76,10 +75,15 @@ func take(ctx context.Context, turn chan struct{}) error {
 // token request of one set of scopes does not wait for that of another. The
 // watch rests while credentials are found: that is not the registry's time.
 func (h *host) transportFor(ctx context.Context, to access, watch *watch) (http.RoundTripper, error) {
-	w := h.way(to)
-	if open, err := w.known(ctx); open != nil || err != nil {
-		return open, err
+	key := strings.Join(to.scopes, " ")
+	h.mu.Lock()
+	w, ok := h.ways[key]
+	if !ok {
+		w = &way{making: make(chan struct{}, 1)}
+		h.ways[key] = w
 	}
+	h.mu.Unlock()
+
 	if err := h.ping(ctx); err != nil {
 		return nil, err
 	}
@@ -104,29 +108,7 @@ func (h *host) transportFor(ctx context.Context, to access, watch *watch) (http.
 	return rt, nil
 }
 
-// way is the way for the scopes of to.
-func (h *host) way(to access) *way {
-	key := strings.Join(to.scopes, " ")
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	w, ok := h.ways[key]
-	if !ok {
-		w = &way{making: make(chan struct{}, 1)}
-		h.ways[key] = w
-	}
-	return w
-}
-
-// known is the way's transport, nil while there is none.
-func (w *way) known(ctx context.Context) (http.RoundTripper, error) {
-	if err := take(ctx, w.making); err != nil {
-		return nil, err
-	}
-	defer func() { <-w.making }()
-	return w.rt, nil
-}
-
-// pingAnswer is what a registry answered to GET /v2/, or to a probe.
+// pingAnswer is what a registry answered to GET /v2/.
 type pingAnswer struct {
 	scheme string
 	status int

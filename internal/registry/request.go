@@ -30,7 +30,7 @@ type request struct {
 	body   io.ReadCloser // closed by send; nil is none
 	size   int64         // of body, -1 unknown
 	expect []int         // statuses that are no error
-	early  bool          // may go ahead of the ping; its answer is short
+	early  bool          // may go beside the ping
 }
 
 // url is path below the repository's own, with the host's registry; the
@@ -62,10 +62,6 @@ func (h *host) send(ctx context.Context, req request) (*http.Response, error) {
 	}
 	res, err := h.probe(ctx, req, watch)
 	if res == nil && err == nil {
-		res, err = h.carry(ctx, req, body, watch)
-	}
-	if err == nil && res.StatusCode == http.StatusUnauthorized && h.closed(ctx, req.scopes) {
-		res.Body.Close()
 		res, err = h.carry(ctx, req, body, watch)
 	}
 	if err != nil {

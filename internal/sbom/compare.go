@@ -3,14 +3,11 @@
 
 package sbom
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // statement is what a bill states, in whichever format.
 type statement struct {
-	subject       string // SHA-256 in hex, like those below
+	subject       string // SHA-256 in hex, like those below; empty for none
 	images, bases []string
 	files         []stated
 }
@@ -18,61 +15,92 @@ type statement struct {
 // stated is what a bill states of a file.
 type stated struct{ what, path, sum string }
 
-// A Difference is one thing that a bill says and is not so.
-type Difference struct {
-	Name    string // a path or a digest
-	Problem string
-}
+func (s stated) sameFile(o stated) bool { return s.what == o.what && s.path == o.path }
+
+type differ = func(name, format string, args ...any)
 
 // Compare compares a bill with the image that it is about. It reports false for
-// one that another tool wrote: that may list anything.
-func Compare(raw []byte, f Format, img Image) (differences []Difference, own bool, err error) {
+// one that not this package alone has written: that may list anything.
+//
+// differs hears of each thing that the bill says and is not so: of a path or a
+// digest, or of the bill as a whole where the name is empty.
+func Compare(raw []byte, f Format, img Image, differs func(name, format string, args ...any)) (own bool, err error) {
 	read := readCycloneDX
 	if f == SPDX {
 		read = readSPDX
 	}
 	got, own, err := read(raw)
 	if err != nil || !own {
-		return nil, own, err
-	}
-	differ := func(name, format string, args ...any) {
-		differences = append(differences, Difference{name, fmt.Sprintf(format, args...)})
+		return false, err
 	}
 	want := img.statement()
-	if got.subject != want.subject {
-		differ("sha256:"+got.subject, "is the image that it is about, not %s", img.Digest)
+	switch got.subject {
+	case want.subject:
+	case "":
+		differs("", "has no SHA-256 of the image that it is about, %s", img.Digest)
+	default:
+		differs("sha256:"+got.subject, "is the image that it is about, not %s", img.Digest)
 	}
-	compareSets(want.images, got.images, "image", differ)
-	compareSets(want.bases, got.bases, "base", differ)
-	for _, w := range want.files {
-		i := slices.IndexFunc(got.files, func(g stated) bool { return g.what == w.what && g.path == w.path })
-		switch {
-		case slices.Contains(got.files, w):
-		case i < 0:
-			differ(w.path, "is not in it; the record has it as %s", w.what)
-		default:
-			differ(w.path, "has sha256 %s, the record says %s", got.files[i].sum, w.sum)
-		}
-	}
-	for _, g := range got.files {
-		if !slices.ContainsFunc(want.files, func(w stated) bool { return g.what == w.what && g.path == w.path }) {
-			differ(g.path, "is in it as %s, and not in the record", g.what)
-		}
-	}
-	return differences, true, nil
+	compareSets(want.images, got.images, "image", differs)
+	compareSets(want.bases, got.bases, "base", differs)
+	compareFiles(want.files, got.files, differs)
+	return true, nil
 }
 
-func compareSets(want, got []string, what string, differ func(name, format string, args ...any)) {
+func compareSets(want, got []string, what string, differs differ) {
 	for _, w := range want {
 		if !slices.Contains(got, w) {
-			differ("sha256:"+w, "is not in it as %s", what)
+			differs("sha256:"+w, "is not in it as %s", what)
 		}
 	}
 	for _, g := range got {
-		if !slices.Contains(want, g) {
-			differ("sha256:"+g, "is in it as %s, and is none", what)
+		switch {
+		case g == "":
+			differs("", "lists one %s without SHA-256", what)
+		case !slices.Contains(want, g):
+			differs("sha256:"+g, "is in it as %s, and is none", what)
 		}
 	}
+}
+
+// compareFiles takes each entry for one file: a file that is in the bill twice
+// could be both what the record has and something else.
+func compareFiles(want, got []stated, differs differ) {
+	var missing []stated
+	extra := slices.Clone(got)
+	for _, w := range want {
+		if i := slices.Index(extra, w); i >= 0 {
+			extra = slices.Delete(extra, i, i+1)
+		} else {
+			missing = append(missing, w)
+		}
+	}
+	for _, w := range missing {
+		i := slices.IndexFunc(extra, w.sameFile)
+		if i < 0 {
+			differs(w.path, "is not in it; the record has it as %s", w.what)
+			continue
+		}
+		differs(w.path, "has %s, the record says %s", extra[i].digest(), w.sum)
+		extra = slices.Delete(extra, i, i+1)
+	}
+	for _, g := range extra {
+		switch {
+		case slices.Contains(want, g):
+			differs(g.path, "is in it twice as %s", g.what)
+		case slices.ContainsFunc(want, g.sameFile):
+			differs(g.path, "is in it twice as %s, the other time with %s", g.what, g.digest())
+		default:
+			differs(g.path, "is in it as %s, and not in the record", g.what)
+		}
+	}
+}
+
+func (s stated) digest() string {
+	if s.sum == "" {
+		return "no digest"
+	}
+	return "sha256 " + s.sum
 }
 
 // statement is what the bill of the image states.

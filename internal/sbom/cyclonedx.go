@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
@@ -142,26 +143,30 @@ func (f File) component() cdx.Component {
 	return c
 }
 
-// readCycloneDX is what a bill says; it is not ours without an own tool.
+// readCycloneDX is what a bill says; it is ours if no other tool had a part in
+// it.
 func readCycloneDX(raw []byte) (s statement, own bool, err error) {
 	var bom cdx.BOM
 	if err := cdx.NewBOMDecoder(bytes.NewReader(raw), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
 		return s, false, fmt.Errorf("reading CycloneDX: %w", err)
 	}
-	if bom.Metadata == nil || bom.Metadata.Tools == nil || bom.Metadata.Tools.Components == nil || bom.Metadata.Component == nil || bom.Components == nil {
+	if bom.Metadata == nil || !onlyTool(bom.Metadata.Tools) {
 		return s, false, nil
 	}
-	for _, tool := range *bom.Metadata.Tools.Components {
-		own = own || tool.Name == Tool
+	if bom.Metadata.Component != nil {
+		s.subject = hashOf(*bom.Metadata.Component)
 	}
-	s.subject = hashOf(*bom.Metadata.Component)
+	if bom.Components == nil {
+		return s, true, nil
+	}
 	for _, c := range *bom.Components {
 		switch role := property(c, propRole); role {
 		case roleImage:
 			s.images = append(s.images, hashOf(c))
 		case roleBase:
 			s.bases = append(s.bases, hashOf(c))
-		case "": // nothing that this package lists
+		case "": // this package gives each one a role
+			s.files = append(s.files, stated{what: string(c.Type), path: c.Name, sum: hashOf(c)})
 		default:
 			f := stated{what: File{Role: role, Name: property(c, propName)}.what(), path: property(c, propPath), sum: hashOf(c)}
 			if sum := property(c, propTreeSHA256); sum != "" {
@@ -173,19 +178,27 @@ func readCycloneDX(raw []byte) (s statement, own bool, err error) {
 			s.files = append(s.files, f)
 		}
 	}
-	return s, own, nil
+	return s, true, nil
 }
 
+// onlyTool reports whether there is one tool, and it is ours.
+func onlyTool(tools *cdx.ToolsChoice) bool {
+	return tools != nil && tools.Tools == nil && tools.Services == nil && tools.Components != nil &&
+		len(*tools.Components) == 1 && (*tools.Components)[0].Name == Tool
+}
+
+// hashOf is a component's SHA-256, or all of them if it states several.
 func hashOf(c cdx.Component) string {
 	if c.Hashes == nil {
 		return ""
 	}
+	var sums []string
 	for _, h := range *c.Hashes {
 		if h.Algorithm == cdx.HashAlgoSHA256 {
-			return h.Value
+			sums = append(sums, h.Value)
 		}
 	}
-	return ""
+	return strings.Join(sums, " ")
 }
 
 func property(c cdx.Component, name string) string {

@@ -132,21 +132,26 @@ type spdxBill struct {
 	} `json:"packages"`
 }
 
-// readSPDX is what a bill says; it is not ours without an own creator.
+// readSPDX is what a bill says; it is ours if no other tool had a part in it.
 func readSPDX(raw []byte) (s statement, own bool, err error) {
 	var bill spdxBill
 	if err := json.Unmarshal(raw, &bill); err != nil {
 		return s, false, fmt.Errorf("reading SPDX: %w", err)
 	}
+	tools := slices.DeleteFunc(bill.CreationInfo.Creators, func(creator string) bool { return !strings.HasPrefix(creator, "Tool:") })
+	if !slices.Equal(tools, []string{"Tool: " + Tool}) {
+		return s, false, nil
+	}
 	for _, p := range bill.Packages {
-		sum := ""
+		var sums []string
 		for _, c := range p.Checksums {
 			if c.Algorithm == string(common.SHA256) {
-				sum = c.Value
+				sums = append(sums, c.Value)
 			}
 		}
+		sum := strings.Join(sums, " ")
 		switch {
-		case p.ID == common.RenderElementID(spdxID(roleImage, 0)):
+		case p.ID == common.RenderElementID(spdxID(roleImage, 0)) && s.subject == "":
 			s.subject = sum
 		case p.Summary == roleImage:
 			s.images = append(s.images, sum)
@@ -161,5 +166,5 @@ func readSPDX(raw []byte) (s statement, own bool, err error) {
 			s.files = append(s.files, stated{p.Summary, p.FileName, sum})
 		}
 	}
-	return s, slices.Contains(bill.CreationInfo.Creators, "Tool: "+Tool), nil
+	return s, true, nil
 }

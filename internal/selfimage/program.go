@@ -21,7 +21,7 @@ type program struct {
 	platform v1.Platform
 	dir      string // has it under programName, and nothing else
 	version  string // of the module, as Go derives it from tags and commits
-	revision string // the commit; empty outside of a repository
+	revision string // the commit
 	created  time.Time
 }
 
@@ -29,9 +29,10 @@ const programName = "crane-bake"
 
 // build builds the command into dir. What it is built from decides its bytes,
 // and the Go release: not the directory, and no setting of the environment.
+// Without the commit there is no image, since it would be another one.
 func build(ctx context.Context, dir string, p v1.Platform) (program, error) {
 	name := filepath.Join(dir, programName)
-	cmd := goCommand(ctx, "build", "-trimpath", "-ldflags=-s -w", "-buildvcs=auto", "-o", name, "./cmd/crane-bake")
+	cmd := goCommand(ctx, "build", "-trimpath", "-ldflags=-s -w", "-buildvcs=true", "-o", name, "./cmd/crane-bake")
 	cmd.Env = append(cmd.Env, "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Architecture,
 		"GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off")
 	if _, err := stdout(cmd); err != nil {
@@ -70,7 +71,8 @@ func certificates(ctx context.Context, file string) ([]byte, error) {
 }
 
 // goCommand is a go command without the flags and the workspace that the user
-// may have set.
+// may have set. It is the one that runs this program: "go run" puts its own
+// directory first on PATH.
 func goCommand(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
