@@ -175,7 +175,12 @@ func (p *publisher) publish(ctx context.Context, layers []*bakedLayer, openBase 
 		if a, err = p.with(img, a); err != nil {
 			return err
 		}
-		g.Go(func() error { return p.documentBlobs(gctx, a) })
+		g.Go(func() error {
+			if err := p.survey(gctx, a); err != nil {
+				return err
+			}
+			return p.documentBlobs(gctx, a)
+		})
 		return p.configs(gctx, a)
 	})
 	if err := g.Wait(); err != nil {

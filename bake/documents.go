@@ -50,16 +50,16 @@ type Source struct {
 	Revision string // such as a commit in hex
 }
 
-// documents is what is attached to an image.
-type documents struct {
+// documentOptions say what is attached to an image.
+type documentOptions struct {
 	sbom       SBOMFormat
 	provenance *Provenance
 }
 
-func (d documents) none() bool { return d.sbom == "" && d.provenance == nil }
+func (d documentOptions) none() bool { return d.sbom == "" && d.provenance == nil }
 
 // check refuses destinations that cannot hold what is attached to an image.
-func (d documents) check(remote *Remote, tags []string) error {
+func (d documentOptions) check(remote *Remote, tags []string) error {
 	if d.sbom != "" {
 		if _, err := ParseSBOMFormat(string(d.sbom)); err != nil {
 			return err
@@ -78,7 +78,7 @@ func (d documents) check(remote *Remote, tags []string) error {
 // A document is attached to an image: an artifact whose subject is the image.
 type document struct {
 	name    string // for people
-	subject *manifest
+	subject v1.Descriptor
 	content []byte
 	*manifest
 }
@@ -92,25 +92,33 @@ const emptyConfigType types.MediaType = "application/vnd.oci.empty.v1+json"
 // titleAnnotation is the file name of a layer for those who download it.
 const titleAnnotation = "org.opencontainers.image.title"
 
+// The annotations of provenance: lists of referrers have them, so that it takes
+// no request more to find out who vouches for an image already.
+const (
+	builderAnnotation = "io.github.crane-bake.builder"
+	sourceAnnotation  = "io.github.crane-bake.source" // without the revision
+)
+
 // newDocument is a document of the given type about subject.
-func newDocument(name, mediaType, title string, content []byte, subject v1.Descriptor) (*document, error) {
+func newDocument(name, mediaType, title string, annotations map[string]string, content []byte, subject v1.Descriptor) (*document, error) {
 	about := v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size}
 	config := described(emptyConfig, emptyConfigType)
 	layer := described(content, types.MediaType(mediaType))
 	layer.Annotations = map[string]string{titleAnnotation: title}
 	raw, err := marshal(struct {
-		SchemaVersion int             `json:"schemaVersion"`
-		MediaType     types.MediaType `json:"mediaType"`
-		ArtifactType  string          `json:"artifactType"`
-		Config        v1.Descriptor   `json:"config"`
-		Layers        []v1.Descriptor `json:"layers"`
-		Subject       v1.Descriptor   `json:"subject"`
-	}{2, types.OCIManifestSchema1, mediaType, config, []v1.Descriptor{layer}, about})
+		SchemaVersion int               `json:"schemaVersion"`
+		MediaType     types.MediaType   `json:"mediaType"`
+		ArtifactType  string            `json:"artifactType"`
+		Config        v1.Descriptor     `json:"config"`
+		Layers        []v1.Descriptor   `json:"layers"`
+		Subject       v1.Descriptor     `json:"subject"`
+		Annotations   map[string]string `json:"annotations,omitempty"`
+	}{2, types.OCIManifestSchema1, mediaType, config, []v1.Descriptor{layer}, about, annotations})
 	if err != nil {
 		return nil, err
 	}
 	m, err := parseManifest(described(raw, types.OCIManifestSchema1), raw)
-	return &document{name: name, subject: &manifest{desc: about}, content: content, manifest: m}, err
+	return &document{name: name, subject: about, content: content, manifest: m}, err
 }
 
 func described(raw []byte, mediaType types.MediaType) v1.Descriptor {
@@ -120,7 +128,7 @@ func described(raw []byte, mediaType types.MediaType) v1.Descriptor {
 
 // of makes the documents about the image a, which goes to targets: of each
 // platform's image, then of the index.
-func (d documents) of(img *Image, a *assembled, targets []target) ([]*document, error) {
+func (d documentOptions) of(img *Image, a *assembled, targets []target) ([]*document, error) {
 	if d.none() {
 		return nil, nil
 	}
@@ -140,7 +148,7 @@ func (d documents) of(img *Image, a *assembled, targets []target) ([]*document, 
 			if err != nil {
 				return nil, fmt.Errorf("SBOM of %s: %w", about, err)
 			}
-			doc, err := newDocument("SBOM of "+about, f.MediaType(), "sbom."+string(f)+".json", raw, subjects[i])
+			doc, err := newDocument("SBOM of "+about, f.MediaType(), "sbom."+string(f)+".json", nil, raw, subjects[i])
 			if err != nil {
 				return nil, err
 			}
@@ -151,7 +159,7 @@ func (d documents) of(img *Image, a *assembled, targets []target) ([]*document, 
 			if err != nil {
 				return nil, fmt.Errorf("provenance of %s: %w", about, err)
 			}
-			doc, err := newDocument("provenance of "+about, provenance.MediaType, "provenance.intoto.json", raw, subjects[i])
+			doc, err := newDocument("provenance of "+about, provenance.MediaType, "provenance.intoto.json", d.provenance.annotations(), raw, subjects[i])
 			if err != nil {
 				return nil, err
 			}
@@ -165,10 +173,10 @@ func (d documents) of(img *Image, a *assembled, targets []target) ([]*document, 
 func (a *assembled) referrerLists() []referrerList {
 	var lists []referrerList
 	for _, d := range a.documents {
-		i := slices.IndexFunc(lists, func(l referrerList) bool { return l.subject.desc.Digest == d.subject.desc.Digest })
+		i := slices.IndexFunc(lists, func(l referrerList) bool { return l.subject.desc.Digest == d.subject.Digest })
 		if i < 0 {
 			i = len(lists)
-			lists = append(lists, referrerList{subject: d.subject})
+			lists = append(lists, referrerList{subject: &manifest{desc: d.subject}})
 		}
 		lists[i].referrers = append(lists[i].referrers, d.manifest)
 	}

@@ -5,9 +5,7 @@ package bake
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -25,72 +23,10 @@ func (p *publisher) with(img *Image, a *assembled) (*assembled, error) {
 	return &made, err
 }
 
-// survey finds out what of the documents each target lists already: that needs
-// nothing more.
-func (p *publisher) survey(ctx context.Context, a *assembled) error {
-	p.listed = make([]map[v1.Hash]bool, len(p.targets))
-	g, gctx := errgroup.WithContext(ctx)
-	for i, t := range p.targets {
-		p.listed[i] = map[v1.Hash]bool{}
-		for _, l := range a.referrerLists() {
-			g.Go(func() error {
-				if err := acquire(gctx, p.remote.asking); err != nil {
-					return err
-				}
-				defer release(p.remote.asking)
-				there, err := referrersAt(gctx, t, l.subject.desc.Digest)
-				if err != nil {
-					return destinationError(t, err)
-				}
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				for _, d := range there {
-					p.listed[i][d.Digest] = true
-				}
-				return nil
-			})
-		}
-	}
-	return g.Wait()
-}
-
-// referrersAt is what t lists as referrers of subject now.
-func referrersAt(ctx context.Context, t target, subject v1.Hash) ([]v1.Descriptor, error) {
-	if repo := t.repository(); repo != nil {
-		return repo.Listed(ctx, subject)
-	}
-	loc := t.locations()[0]
-	if loc.transport != transportOCI {
-		return nil, nil // an archive is written anew
-	}
-	_, fsys, done, err := loc.entries()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	listed, err := (&layoutAttachments{layoutSource: layoutSource{fsys: fsys}}).referrers(ctx, subject)
-	return listed, errors.Join(err, done())
-}
-
-// complete reports whether every target lists every document.
-func (p *publisher) complete(a *assembled, of func(target) bool) bool {
-	for i, t := range p.targets {
-		if of(t) && slices.ContainsFunc(a.documents, func(d *document) bool { return !p.listed[i][d.desc.Digest] }) {
-			return false
-		}
-	}
-	return true
-}
-
-// documentBlobs puts what the documents hold.
+// documentBlobs puts what the documents hold, after survey.
 func (p *publisher) documentBlobs(ctx context.Context, a *assembled) error {
 	if len(a.documents) == 0 {
 		return nil
-	}
-	if err := p.survey(ctx, a); err != nil {
-		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	put := func(name string, content []byte, needed func(i int) bool) {
@@ -103,10 +39,10 @@ func (p *publisher) documentBlobs(ctx context.Context, a *assembled) error {
 		g.Go(func() error { return p.put(gctx, b) })
 	}
 	for _, d := range a.documents {
-		put(d.name, d.content, func(i int) bool { return !p.listed[i][d.desc.Digest] })
+		put(d.name, d.content, func(i int) bool { return p.lacks(i, d) })
 	}
 	put("empty config", emptyConfig, func(i int) bool {
-		return slices.ContainsFunc(a.documents, func(d *document) bool { return !p.listed[i][d.desc.Digest] })
+		return slices.ContainsFunc(a.documents, func(d *document) bool { return p.lacks(i, d) })
 	})
 	return g.Wait()
 }
@@ -130,16 +66,14 @@ func (p *publisher) attach(ctx context.Context, a *assembled) error {
 			}
 			lists, each := errgroup.WithContext(gctx)
 			lists.SetLimit(maxAsking)
-			for _, l := range a.referrerLists() {
-				var missing []registry.Referrer
-				for _, m := range l.referrers {
-					if !p.listed[i][m.desc.Digest] {
-						missing = append(missing, registry.Referrer{Descriptor: m.listed(), Raw: m.raw})
-					}
+			missing := map[v1.Hash][]registry.Referrer{}
+			for _, d := range a.documents {
+				if p.lacks(i, d) {
+					missing[d.subject.Digest] = append(missing[d.subject.Digest], registry.Referrer{Descriptor: d.listed(), Raw: d.raw})
 				}
-				if len(missing) > 0 {
-					lists.Go(func() error { return destinationError(t, repo.Attach(each, l.subject.desc.Digest, missing)) })
-				}
+			}
+			for subject, referrers := range missing {
+				lists.Go(func() error { return destinationError(t, repo.Attach(each, subject, referrers)) })
 			}
 			return lists.Wait()
 		})
@@ -169,6 +103,11 @@ func (p *publisher) documentsAt(ctx context.Context, img *Image, report *Report)
 	if p.documents.none() {
 		return true, nil
 	}
+	_, requests := registry.Counting(ctx)
+	defer func() {
+		report.Transfer = p.transfer
+		report.Transfer.Requests = requests.Load()
+	}()
 	a, err := img.assemble(ctx)
 	if err != nil {
 		return false, err
@@ -179,30 +118,45 @@ func (p *publisher) documentsAt(ctx context.Context, img *Image, report *Report)
 	if err := p.survey(ctx, a); err != nil {
 		return false, err
 	}
+	p.found = true
 	if !p.complete(a, func(t target) bool { return t.repository() == nil }) {
+		p.found = false
 		return false, nil
 	}
-	report.Referrers = a.referrers()
+	report.Referrers = p.referrers(a)
 	if p.complete(a, func(target) bool { return true }) {
 		return true, nil
 	}
 	if err := p.documentBlobs(ctx, a); err != nil {
 		return false, err
 	}
-	if err := p.attach(ctx, a); err != nil {
-		return false, err
+	return true, p.attach(ctx, a)
+}
+
+// referrers is the documents of an image that every target had before: as each
+// target lists them, or as made now where one lacks them.
+func (p *publisher) referrers(a *assembled) []Referrer {
+	var all []Referrer
+	for _, d := range a.documents {
+		desc := d.listed()
+		for i := range p.targets {
+			listed, ok := p.lists(i, d)
+			if !ok {
+				desc = d.listed()
+				break
+			}
+			desc = listed
+		}
+		all = append(all, referrerOf(desc, d.subject.Digest))
 	}
-	_, requests := registry.Counting(ctx)
-	report.Transfer = p.transfer
-	report.Transfer.Requests = requests.Load()
-	return true, nil
+	return all
 }
 
 // referrers is the documents as a Report has them.
 func (a *assembled) referrers() []Referrer {
 	var all []Referrer
 	for _, d := range a.documents {
-		all = append(all, referrerOf(d.listed(), d.subject.desc.Digest))
+		all = append(all, referrerOf(d.listed(), d.subject.Digest))
 	}
 	return all
 }

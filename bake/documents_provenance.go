@@ -4,9 +4,11 @@
 package bake
 
 import (
+	"cmp"
 	"encoding/hex"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,11 +20,8 @@ import (
 // build is the bake of the image that bill is about.
 func (p *Provenance) build(img *Image, bill sbom.Image, targets []target) provenance.Build {
 	b := provenance.Build{
-		Digest: bill.Digest, Builder: p.Builder, Invocation: p.Invocation, Parameters: img.parameters(),
+		Digest: bill.Digest, Builder: p.builder(), Invocation: p.Invocation, Parameters: img.parameters(),
 		Materials: materials(bill),
-	}
-	if b.Builder == "" {
-		b.Builder = LocalBuilder
 	}
 	for _, t := range targets {
 		if repo := t.repository(); repo != nil {
@@ -39,6 +38,17 @@ func (p *Provenance) build(img *Image, bill sbom.Image, targets []target) proven
 		b.Materials = append([]provenance.Material{m}, b.Materials...)
 	}
 	return b
+}
+
+func (p *Provenance) builder() string { return cmp.Or(p.Builder, LocalBuilder) }
+
+// annotations is who vouches for the image, for lists of referrers.
+func (p *Provenance) annotations() map[string]string {
+	all := map[string]string{builderAnnotation: p.builder()}
+	if p.Source.URI != "" {
+		all[sourceAnnotation] = p.Source.URI
+	}
+	return all
 }
 
 // materials is what the image has of others: its base, or bases, and the files
@@ -89,24 +99,7 @@ func (i *Image) parameters() map[string]any {
 			all[key] = v
 		}
 	}
-	add("model", s.Model, s.Model != "")
-	add("schemas", s.Schemas, len(s.Schemas) > 0)
-	streams := map[string]string{}
-	for slot, file := range s.Streams {
-		streams[strconv.Itoa(slot)] = file
-	}
-	add("streams", streams, len(streams) > 0)
-	add("attachments", s.Attachments, len(s.Attachments) > 0)
-	add("unpack", s.Unpack, len(s.Unpack) > 0)
-	var assets, copies []map[string]string
-	for _, a := range s.Assets {
-		assets = append(assets, map[string]string{"path": a.Path, "dest": a.Dest})
-	}
-	for _, c := range s.Copies {
-		copies = append(copies, map[string]string{"path": c.Path, "dest": c.Dest})
-	}
-	add("assets", assets, len(assets) > 0)
-	add("copies", copies, len(copies) > 0)
+	s.fileParameters(add)
 	prefix := provenance.PublicURL(s.ConnectPrefix)
 	add("connectPrefix", prefix, prefix != "")
 	add("env", slices.Sorted(maps.Keys(s.Env)), len(s.Env) > 0)
@@ -120,6 +113,48 @@ func (i *Image) parameters() map[string]any {
 	settings = append(settings, slices.Sorted(maps.Keys(change.added))...)
 	add("settings", settings, len(settings) > 0)
 	return all
+}
+
+// fileParameters adds the files that the spec names.
+func (s *Spec) fileParameters(add func(key string, v any, there bool)) {
+	add("model", publicFile(s.Model), s.Model != "")
+	schemas, streams := map[string]string{}, map[string]string{}
+	for name, file := range s.Schemas {
+		schemas[name] = publicFile(file)
+	}
+	for slot, file := range s.Streams {
+		streams[strconv.Itoa(slot)] = publicFile(file)
+	}
+	add("schemas", schemas, len(schemas) > 0)
+	add("streams", streams, len(streams) > 0)
+	var attachments []string
+	for _, file := range s.Attachments {
+		attachments = append(attachments, publicFile(file))
+	}
+	unpack := map[string]string{}
+	for _, archive := range slices.Sorted(maps.Keys(s.Unpack)) {
+		unpack[publicFile(archive)] = s.Unpack[archive]
+	}
+	add("attachments", attachments, len(attachments) > 0)
+	add("unpack", unpack, len(unpack) > 0)
+	var assets, copies []map[string]string
+	for _, a := range s.Assets {
+		assets = append(assets, map[string]string{"path": publicFile(a.Path), "dest": a.Dest})
+	}
+	for _, c := range s.Copies {
+		copies = append(copies, map[string]string{"path": publicFile(c.Path), "dest": c.Dest})
+	}
+	add("assets", assets, len(assets) > 0)
+	add("copies", copies, len(copies) > 0)
+}
+
+// publicFile is a file's name without what is known of this machine only: the
+// directory of an absolute one.
+func publicFile(name string) string {
+	if path.IsAbs(name) || filepath.IsAbs(name) {
+		return path.Base(filepath.ToSlash(name))
+	}
+	return name
 }
 
 // publicName is the location without what is known of this machine only: the

@@ -21,7 +21,7 @@ type publisher struct {
 	remote    *Remote
 	targets   []target
 	progress  func(Event)
-	documents documents
+	documents documentOptions
 	archives  chan struct{} // one token for the blob that goes to archives; see send
 	requests  *atomic.Int64 // of this publish
 
@@ -30,7 +30,8 @@ type publisher struct {
 
 	mu       sync.Mutex
 	transfer Transfer
-	listed   []map[v1.Hash]bool // the documents that each target lists, after survey
+	listed   []map[v1.Hash][]v1.Descriptor // what each target lists of each subject, after survey
+	found    bool                          // whether every target had the image before
 	done     bool
 }
 
@@ -44,7 +45,7 @@ func newPublisher(remote *Remote, tags []string, opts PublishOptions) (*publishe
 	p := &publisher{
 		remote:    remote,
 		progress:  opts.Progress,
-		documents: documents{opts.SBOM, opts.Provenance},
+		documents: documentOptions{opts.SBOM, opts.Provenance},
 		archives:  make(chan struct{}, 1),
 	}
 	if err := p.documents.check(remote, tags); err != nil {

@@ -27,7 +27,7 @@ type Report struct {
 	Findings  []engine.Finding  `json:"findings"`
 	Notes     []string          `json:"notes,omitempty"`
 	Assets    []ReportAsset     `json:"assets,omitempty"`    // of Rebind
-	Referrers []Referrer        `json:"referrers,omitempty"` // that were attached
+	Referrers []Referrer        `json:"referrers,omitempty"` // that were asked for, attached now or before
 	// AlreadyThere is set where a Fleet found the image at every destination.
 	AlreadyThere bool `json:"alreadyThere,omitempty"`
 

@@ -101,7 +101,7 @@ func TestCloudKeychains(t *testing.T) {
 func TestRedact(t *testing.T) {
 	const password = `a"b&c`
 	for _, said := range []string{password, `{"Secret":"a\"b\u0026c"}`, "YWxpY2U6YSJiJmM="} {
-		got := redact(errors.New("no: "+said), "alice", password).Error()
+		got := redact(errors.New("no: "+said), secretsOf("alice", password)).Error()
 		if !strings.Contains(got, "(password)") || strings.Contains(got, "b") {
 			t.Errorf("%s: got %s", said, got)
 		}

@@ -93,15 +93,20 @@ func withHint(err error, format string, args ...any) error {
 
 // fileError is err, about a file, without the name of the system call.
 func fileError(name string, err error) error {
+	return fmt.Errorf("%s: %w", name, pathReason(err))
+}
+
+// pathReason is fileError for a caller who names the file.
+func pathReason(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {
 	case errors.As(err, &path):
-		err = path.Err
+		return path.Err
 	case errors.As(err, &link):
-		err = link.Err
+		return link.Err
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	return err
 }
 
 // bakeError is an error of one bake of a fleet.
@@ -169,7 +174,7 @@ func hint(err error) string {
 	switch {
 	case errors.As(err, &auth):
 		return "repair the file, or name another one with --authfile"
-	case errors.Is(err, http.ErrSchemeMismatch) && !(errors.As(err, &answer) && answer.Status != 0):
+	case errors.Is(err, registry.ErrPlainHTTP):
 		return "the registry speaks plain HTTP: add --insecure if that is meant"
 	case errors.As(err, &unknown):
 		return "name the registry's certificate authority with --ca-file"

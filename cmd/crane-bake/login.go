@@ -6,8 +6,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,12 +43,15 @@ type login struct {
 	remote        remoteFlags
 	user          string
 	passwordStdin bool
+
+	secrets *strings.Replacer // takes the password out
 }
 
 func (l *login) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&l.user, "username", "u", "", "`NAME` of the account")
 	fs.BoolVar(&l.passwordStdin, "password-stdin", false, "read the password from standard input; the only way to give it")
-	l.remote.register(fs)
+	l.remote.registerWay(fs)
+	l.remote.registerLog(fs)
 }
 
 func (l *login) run(ctx context.Context, env *environment, args []string) error {
@@ -58,7 +59,7 @@ func (l *login) run(ctx context.Context, env *environment, args []string) error 
 	if err != nil {
 		return err
 	}
-	asked, err := l.remote.loginCheck(env, args[0])
+	asked, err := l.loginCheck(env, args[0])
 	if err != nil {
 		return err
 	}
@@ -71,13 +72,14 @@ func (l *login) run(ctx context.Context, env *environment, args []string) error 
 	if err != nil {
 		return err
 	}
+	l.secrets = secretsOf(l.user, password)
 	checked, err := asked.check(ctx, l.user, password)
 	if err != nil {
-		return redact(err, l.user, password)
+		return redact(err, l.secrets)
 	}
 	helper, err := store.Put(ctx, scope, l.user, password)
 	if err != nil {
-		return redact(fmt.Errorf("keeping the password: %w", err), l.user, password)
+		return redact(fmt.Errorf("keeping the password: %w", err), l.secrets)
 	}
 	if l.remote.quiet {
 		return nil
@@ -184,25 +186,3 @@ func noPlace(err error) error {
 func note(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, "note: %s\n", printable(fmt.Sprintf(format, args...)))
 }
-
-// redact takes the password out of what a registry or a helper says, which may
-// quote what it was sent.
-func redact(err error, user, password string) error {
-	secrets := []string{password, base64.StdEncoding.EncodeToString([]byte(user + ":" + password))}
-	if quoted, err := json.Marshal(password); err == nil { // as helpers are given it
-		secrets = append(secrets, strings.Trim(string(quoted), `"`))
-	}
-	var pairs []string
-	for _, s := range secrets {
-		pairs = append(pairs, s, "(password)")
-	}
-	return &redactedError{err, strings.NewReplacer(pairs...)}
-}
-
-type redactedError struct {
-	err     error
-	secrets *strings.Replacer
-}
-
-func (e *redactedError) Error() string { return e.secrets.Replace(e.err.Error()) }
-func (e *redactedError) Unwrap() error { return e.err }

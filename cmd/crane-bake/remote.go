@@ -31,6 +31,14 @@ type remoteFlags struct {
 }
 
 func (f *remoteFlags) register(fs *pflag.FlagSet) {
+	f.registerWay(fs)
+	fs.IntVar(&f.jobs, "jobs", 8, "`N` how many blobs to move at once")
+	fs.StringVar(&f.progress, "progress", "auto", "`auto|tty|plain|none` how to show progress")
+	f.registerLog(fs)
+}
+
+// registerWay adds the flags for the way to a registry.
+func (f *remoteFlags) registerWay(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.insecure, "insecure", false, "allow plain HTTP and unverified certificates beyond loopback hosts")
 	fs.StringVar(&f.caFile, "ca-file", "", "`FILE` trust the certificate authorities in this PEM file too")
 	fs.StringVar(&f.certFile, "cert-file", "", "`FILE` client certificate, a PEM file")
@@ -38,8 +46,10 @@ func (f *remoteFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.authFile, "authfile", "", "`FILE` registry credentials, instead of Docker's and Podman's")
 	fs.IntVar(&f.retries, "retries", registry.DefaultRetries, "`N` how often to repeat a request after a passing failure")
 	fs.DurationVar(&f.timeout, "timeout", registry.DefaultTimeout, "`DURATION` give up an attempt in which no byte moved for so long")
-	fs.IntVar(&f.jobs, "jobs", 8, "`N` how many blobs to move at once")
-	fs.StringVar(&f.progress, "progress", "auto", "`auto|tty|plain|none` how to show progress")
+}
+
+// registerLog adds the flags for what is said on the way.
+func (f *remoteFlags) registerLog(fs *pflag.FlagSet) {
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but results and errors")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log retries and fallbacks")
 	fs.StringVar(&f.logFormat, "log-format", "text", "`text|json` format of the log")
@@ -47,11 +57,17 @@ func (f *remoteFlags) register(fs *pflag.FlagSet) {
 
 // check makes sure that the numbers make sense.
 func (f *remoteFlags) check() error {
+	if f.jobs < 1 {
+		return errUsage("--jobs %d: want 1 or more", f.jobs)
+	}
+	return f.checkWay()
+}
+
+// checkWay is check of the flags of registerWay.
+func (f *remoteFlags) checkWay() error {
 	switch {
 	case f.retries < 0:
 		return errUsage("--retries %d: want 0 or more", f.retries)
-	case f.jobs < 1:
-		return errUsage("--jobs %d: want 1 or more", f.jobs)
 	case f.timeout <= 0:
 		return errUsage("--timeout %v: want more than 0", f.timeout)
 	}
@@ -79,21 +95,25 @@ func (f *remoteFlags) remote(env *environment) (*bake.Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	retries := f.retries
-	if retries == 0 {
-		retries = -1 // 0 is the library's default
-	}
 	return bake.NewRemote(bake.RemoteOptions{
 		Keychain:  keychain,
 		Transport: transport,
 		Insecure:  f.insecure,
-		Retries:   retries,
+		Retries:   f.retriesOption(),
 		Timeout:   f.timeout,
 		Jobs:      f.jobs,
 		UserAgent: "crane-bake/" + version(),
 		Logger:    logger,
 		Mirrors:   mirrors,
 	}), nil
+}
+
+// retriesOption is --retries as the library has it, where 0 is the default.
+func (f *remoteFlags) retriesOption() int {
+	if f.retries == 0 {
+		return -1
+	}
+	return f.retries
 }
 
 func (f *remoteFlags) logger(w io.Writer) (*slog.Logger, error) {

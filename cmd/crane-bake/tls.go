@@ -208,12 +208,3 @@ func keyPair(certFile, keyFile string) (tls.Certificate, error) {
 	}
 	return cert, err
 }
-
-// pathReason is err about a file that the caller names.
-func pathReason(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}

@@ -82,3 +82,20 @@ func TestDocsExamples(t *testing.T) {
 		t.Error("the Task has no parameter ARGS")
 	}
 }
+
+// The page has every command that the head of the Job has: without the Secret
+// the pod never starts.
+func TestDocsKubernetes(t *testing.T) {
+	t.Parallel()
+	page := recipe(t, pages[0])
+	commands := regexp.MustCompile(`(?m)^#   (kubectl .*)$`).FindAllStringSubmatch(recipe(t, "kubernetes/job.yaml"), -1)
+	if len(commands) < 5 {
+		t.Fatalf("%d commands: %q", len(commands), commands)
+	}
+	for _, m := range commands {
+		want := strings.Replace(m[1], "-f job.yaml", "-f examples/ci/kubernetes/job.yaml", 1)
+		if !strings.Contains(page, "\n"+want+"\n") {
+			t.Errorf("docs/ci.md has no %q", want)
+		}
+	}
+}

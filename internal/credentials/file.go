@@ -145,7 +145,7 @@ func (f *authFile) entry(scope string) (*authn.AuthConfig, error) {
 		}
 		found := &authn.AuthConfig{Username: e.Username, Password: e.Password, IdentityToken: e.IdentityToken, RegistryToken: e.RegistryToken}
 		if e.Auth == "" {
-			return found, nil
+			return found, f.complete(key, found)
 		}
 		text, err := base64.StdEncoding.DecodeString(e.Auth)
 		user, password, ok := strings.Cut(string(text), ":")
@@ -154,9 +154,22 @@ func (f *authFile) entry(scope string) (*authn.AuthConfig, error) {
 		}
 		// Docker pads passwords with zeros.
 		found.Username, found.Password = user, strings.Trim(password, "\x00")
-		return found, nil
+		return found, f.complete(key, found)
 	}
 	return nil, nil
+}
+
+// complete refuses credentials that would be sent as nobody's. An account with a
+// token needs no password: docker login leaves it empty then.
+func (f *authFile) complete(key string, c *authn.AuthConfig) error {
+	if c.IdentityToken != "" || c.RegistryToken != "" || c.Username != "" && c.Password != "" {
+		return nil
+	}
+	lacks := "password"
+	if c.Username == "" {
+		lacks = "user"
+	}
+	return &FileError{File: f.name, Line: f.lineOf(key), Err: fmt.Errorf("the entry for %q has no %s", key, lacks)}
 }
 
 // lineOf is the line of an entry, 0 where the key is written in escapes.

@@ -88,6 +88,9 @@ func (k *Keychain) run(ctx context.Context, program, server string) (*authn.Auth
 			return nil, nil
 		}
 	}
+	if answer.Secret == "" { // which would be sent as nobody's
+		return nil, fmt.Errorf("%s: its answer for %s has no password", program, server)
+	}
 	return &authn.AuthConfig{Username: answer.Username, Password: answer.Secret}, nil
 }
 
@@ -110,6 +113,9 @@ func callHelper(parent context.Context, limit time.Duration, program, verb, serv
 	var stdout, stderr boundedBuffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) && cmd.ProcessState.Success() {
+		err = nil // only a child has its output open, an agent for later calls
+	}
 	switch {
 	case stdout.full || stderr.full:
 		return nil, fmt.Errorf("%s: it wrote more than %d KiB for %s", program, maxAnswer>>10, server)
@@ -122,15 +128,22 @@ func callHelper(parent context.Context, limit time.Duration, program, verb, serv
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, fmt.Errorf("credential helper %s is not installed", program)
 	case err != nil:
-		// A helper that fails says why in one of the two. Of what one was asked
-		// to get, braces are taken for an answer, which holds a password.
-		why := firstLine(string(stdout.text) + "\n" + string(stderr.text))
-		if why == "" || verb == "get" && strings.Contains(why, "{") {
-			return nil, fmt.Errorf("%s: %w", program, err)
-		}
-		return nil, fmt.Errorf("%s: %w: %s", program, err, why)
+		return nil, helperFailure(program, verb, err, string(stdout.text), string(stderr.text))
 	}
 	return stdout.text, nil
+}
+
+// helperFailure is err of a helper with what it said, as far as that can hold no
+// password: one that gets writes it to its output, and one that stores knows it.
+func helperFailure(program, verb string, err error, stdout, stderr string) error {
+	why := firstLine(stderr)
+	switch {
+	case why != "" && verb != "store" && !strings.Contains(stderr, "{"): // braces are an answer
+		return fmt.Errorf("%s: %w: %s", program, err, why)
+	case strings.TrimSpace(stdout+stderr) != "":
+		return fmt.Errorf("%s: %w; what it says may hold a password and is not shown", program, err)
+	}
+	return fmt.Errorf("%s: %w", program, err)
 }
 
 // maxAnswer bounds what a helper may write: a token is a few kilobytes.

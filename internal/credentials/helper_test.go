@@ -80,17 +80,21 @@ func TestHelperToken(t *testing.T) {
 
 func TestHelperFails(t *testing.T) {
 	helpers(t, map[string]string{
-		"locked":  `echo "the keychain is locked"; exit 1`,
+		"locked":  `echo "alice secret failed"; exit 1`,
+		"mute":    `exit 1`,
+		"half":    `echo '{"Username": "alice", "Secret": ""}'`,
 		"loud":    `echo "no session" >&2; exit 2`,
 		"prose":   `echo "alice, secret"`,
 		"torn":    `echo '{"Username": "alice", "Secret": "secret"}'; echo '{"Secret": "secret"}' >&2; exit 3`,
 		"endless": `exec yes secret`,
 	})
 	for _, c := range []struct{ helper, want string }{
-		{"locked", "$DOCKER_AUTH_CONFIG: docker-credential-locked: exit status 1: the keychain is locked"},
+		{"locked", "$DOCKER_AUTH_CONFIG: docker-credential-locked: exit status 1; what it says may hold a password and is not shown"},
+		{"mute", "$DOCKER_AUTH_CONFIG: docker-credential-mute: exit status 1"},
+		{"half", "$DOCKER_AUTH_CONFIG: docker-credential-half: its answer for reg.example.com has no password"},
 		{"loud", "$DOCKER_AUTH_CONFIG: docker-credential-loud: exit status 2: no session"},
 		{"prose", "$DOCKER_AUTH_CONFIG: docker-credential-prose: its answer for reg.example.com is not valid JSON"},
-		{"torn", "$DOCKER_AUTH_CONFIG: docker-credential-torn: exit status 3"},
+		{"torn", "$DOCKER_AUTH_CONFIG: docker-credential-torn: exit status 3; what it says may hold a password and is not shown"},
 		{"endless", "$DOCKER_AUTH_CONFIG: docker-credential-endless: it wrote more than 1024 KiB for reg.example.com"},
 		{"absent", "$DOCKER_AUTH_CONFIG: credential helper docker-credential-absent is not installed"},
 		{"../x", `$DOCKER_AUTH_CONFIG: credential helper "docker-credential-../x": want a name without a path`},
@@ -124,6 +128,18 @@ func TestHelperOnce(t *testing.T) {
 	}
 	if n := strings.Count(string(asked), "\n"); n != 2 {
 		t.Errorf("asked %d times, want once for each host:\n%s", n, asked)
+	}
+}
+
+// A helper's child may keep its output open, as an agent for later calls does.
+func TestHelperLeavesChild(t *testing.T) {
+	helpers(t, map[string]string{"agent": "sleep 5 &\n" + echo, "broken": "sleep 5 &\nexit 1"})
+	if got := user(t, newKeychain(t, inVariable(`{"credsStore": "agent"}`)), "reg.example.com/x"); got != "at reg.example.com" {
+		t.Errorf("got %q", got)
+	}
+	_, err := newKeychain(t, inVariable(`{"credsStore": "broken"}`)).Resolve(resource(t, "reg.example.com/x"))
+	if want := "$DOCKER_AUTH_CONFIG: docker-credential-broken: exit status 1"; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
 

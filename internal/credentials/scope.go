@@ -25,7 +25,8 @@ func scopes(target authn.Resource) []string {
 }
 
 // scopeOf is the scope of an entry's key. Keys of the older form are URLs, such
-// as https://registry.example.com/v1/, and stand for all of their host.
+// as https://registry.example.com/v1/, and stand for all of their host whatever
+// their path is, as they do for Docker and Podman.
 func scopeOf(key string) string {
 	rest, secure := strings.CutPrefix(key, "https://")
 	rest, plain := strings.CutPrefix(rest, "http://")

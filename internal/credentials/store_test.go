@@ -290,11 +290,12 @@ func TestStoreHelper(t *testing.T) {
 }
 
 func TestStoreHelperFails(t *testing.T) {
-	dir := helpers(t, map[string]string{"locked": `echo "the keychain is locked"; exit 1`, "hang": hang})
-	for _, c := range []struct{ helper, want string }{
-		{"locked", "docker-credential-locked: exit status 1: the keychain is locked"},
-		{"hang", "docker-credential-hang did not answer for registry.example.com within 50ms"},
-		{"absent", "credential helper docker-credential-absent is not installed"},
+	dir := helpers(t, map[string]string{"locked": `echo "no $server" >&2; exit 1`, "hang": hang})
+	const hangs, absent = "docker-credential-hang did not answer for registry.example.com within 50ms", "credential helper docker-credential-absent is not installed"
+	for _, c := range []struct{ helper, put, remove string }{
+		{"locked", "docker-credential-locked: exit status 1; what it says may hold a password and is not shown", "docker-credential-locked: exit status 1: no registry.example.com"},
+		{"hang", hangs, hangs},
+		{"absent", absent, absent},
 	} {
 		t.Run(c.helper, func(t *testing.T) {
 			file := write(t, `{"credsStore": "`+c.helper+`"}`, dir, c.helper+".json")
@@ -304,11 +305,11 @@ func TestStoreHelperFails(t *testing.T) {
 				s.SetLimit(20 * time.Second)
 			}
 			_, err := s.Put(t.Context(), scope(t, "registry.example.com"), "alice", "secret")
-			if want := file + ": " + c.want; err == nil || err.Error() != want {
+			if want := file + ": " + c.put; err == nil || err.Error() != want {
 				t.Errorf("put: got %v, want %s", err, want)
 			}
 			_, err = s.Remove(t.Context(), scope(t, "registry.example.com"))
-			if want := file + ": " + c.want; err == nil || err.Error() != want {
+			if want := file + ": " + c.remove; err == nil || err.Error() != want {
 				t.Errorf("remove: got %v, want %s", err, want)
 			}
 			if text := read(t, file); text != `{"credsStore": "`+c.helper+`"}` {

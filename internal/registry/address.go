@@ -5,7 +5,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -75,24 +74,3 @@ func literal(host string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(host)
 	return addr.Unmap(), err == nil
 }
-
-// TokenFailure is the error of go-containerregistry for a token that could not
-// be had, without what a token server answered.
-func TokenFailure(err error) error {
-	err = withoutURL(err)
-	switch text := err.Error(); {
-	case strings.HasPrefix(text, "no token in bearer response"):
-		return errNoToken
-	case strings.HasPrefix(text, "invalid realm"), strings.HasPrefix(text, "malformed www-authenticate"), strings.HasPrefix(text, "refusing token-server redirect"):
-		return &realmError{err}
-	}
-	return err
-}
-
-var errNoToken = errors.New("the token server's answer holds no token")
-
-// realmError says that a registry names no token server that may be asked.
-type realmError struct{ err error }
-
-func (e *realmError) Error() string { return e.err.Error() }
-func (e *realmError) Unwrap() error { return e.err }

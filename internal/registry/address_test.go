@@ -52,18 +52,3 @@ func TestCheckAddress(t *testing.T) {
 		}
 	}
 }
-
-func TestTokenFailure(t *testing.T) {
-	err := TokenFailure(errors.New("no token in bearer response:\n{\"refresh_token\": \"secret\"}"))
-	if !errors.Is(err, errNoToken) {
-		t.Errorf("got %v", err)
-	}
-	for _, text := range []string{
-		`invalid realm in www-authenticate: realm scheme "http" not allowed for a secure registry; use https`,
-		`malformed www-authenticate, missing realm: map[]`,
-	} {
-		if err := TokenFailure(errors.New(text)); !isHopeless(err) || err.Error() != text {
-			t.Errorf("got %v", err)
-		}
-	}
-}

@@ -113,15 +113,19 @@ func (c *Client) Requests() int64 { return c.requests.Load() }
 
 // Repository returns the repository repo as this client sees it.
 func (c *Client) Repository(repo name.Repository) *Repository {
+	return &Repository{host: c.host(repo.Registry), name: repo}
+}
+
+func (c *Client) host(reg name.Registry) *host {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := repo.RegistryStr()
+	key := reg.RegistryStr()
 	h, ok := c.hosts[key]
 	if !ok {
-		h = newHost(c, repo.Registry)
+		h = newHost(c, reg)
 		c.hosts[key] = h
 	}
-	return &Repository{host: h, name: repo}
+	return h
 }
 
 // A Repository is one repository of a registry.
@@ -157,5 +161,13 @@ func (t countRequests) RoundTrip(req *http.Request) (*http.Response, error) {
 	if asked, ok := req.Context().Value(waitKey{}).(*atomic.Int64); ok && err == nil {
 		asked.Store(int64(retryAfter(res.Header)))
 	}
-	return res, err
+	if err != nil {
+		return nil, err
+	}
+	res.Request = req
+	if err := checkAnswer(res); err != nil {
+		res.Body.Close()
+		return nil, err
+	}
+	return res, nil
 }

@@ -154,7 +154,7 @@ func isHopeless(err error) bool {
 	var invalid x509.CertificateInvalidError
 	var address *addressError
 	var realm *realmError
-	if errors.As(err, &address) || errors.As(err, &realm) {
+	if errors.As(err, &address) || errors.As(err, &realm) || errors.Is(err, errLocation) {
 		return true
 	}
 	return isAlert(err) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) || speaksNoTLS(err)

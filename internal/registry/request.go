@@ -102,7 +102,7 @@ func (h *host) carry(ctx context.Context, req request, body *sentBody, watch *wa
 		if err := body.failure(); err != nil {
 			return nil, &sourceError{err}
 		}
-		return nil, TokenFailure(err)
+		return nil, tokenFailure(err)
 	}
 	return res, nil
 }

@@ -10,6 +10,16 @@ import (
 	"os"
 )
 
+// ErrPlainHTTP is in the chain of errors about a registry that speaks plain HTTP
+// where that is not allowed: nothing but the beginning of a handshake was sent.
+var ErrPlainHTTP = errors.New("the registry speaks plain HTTP")
+
+type plainError struct{ err error }
+
+func (e *plainError) Error() string        { return e.err.Error() }
+func (e *plainError) Unwrap() error        { return e.err }
+func (e *plainError) Is(target error) bool { return target == ErrPlainHTTP }
+
 // unreachableError says that a registry answered on neither scheme.
 type unreachableError struct {
 	host          string

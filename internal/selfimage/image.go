@@ -156,17 +156,14 @@ func describe(img v1.Image, from base, built program) (v1.Image, error) {
 // annotations.
 func labels(built program) map[string]string {
 	const prefix = "org.opencontainers.image."
-	all := map[string]string{
+	return map[string]string{
 		prefix + "title":       programName,
 		prefix + "description": "Bakes models, schemas and streams into engine images, without Docker",
 		prefix + "licenses":    "Apache-2.0",
 		prefix + "source":      "https://github.com/crane-bake/crane-bake",
 		prefix + "version":     built.version,
+		prefix + "revision":    built.revision,
 	}
-	if built.revision != "" {
-		all[prefix+"revision"] = built.revision
-	}
-	return all
 }
 
 // indexOf is the index of the images, with the annotations that they share:

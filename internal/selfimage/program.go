@@ -7,10 +7,12 @@ import (
 	"bytes"
 	"context"
 	"debug/buildinfo"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -29,7 +31,6 @@ const programName = "crane-bake"
 
 // build builds the command into dir. What it is built from decides its bytes,
 // and the Go release: not the directory, and no setting of the environment.
-// Without the commit there is no image, since it would be another one.
 func build(ctx context.Context, dir string, p v1.Platform) (program, error) {
 	name := filepath.Join(dir, programName)
 	cmd := goCommand(ctx, "build", "-trimpath", "-ldflags=-s -w", "-buildvcs=true", "-o", name, "./cmd/crane-bake")
@@ -42,17 +43,33 @@ func build(ctx context.Context, dir string, p v1.Platform) (program, error) {
 	if err != nil {
 		return program{}, err
 	}
-	built := program{platform: p, dir: dir, version: info.Main.Version, created: time.Unix(0, 0).UTC()}
+	built, err := fromCommit(info)
+	if err != nil {
+		return program{}, fmt.Errorf("building for %s: %w", p, err)
+	}
+	built.platform, built.dir = p, dir
+	return built, nil
+}
+
+// fromCommit reads what a binary was built from. The go command stamps it only
+// in a repository, whatever -buildvcs says, and an image without it would be
+// another one.
+func fromCommit(info *debug.BuildInfo) (program, error) {
+	built := program{version: info.Main.Version}
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
 			built.revision = s.Value
 		case "vcs.time":
-			if built.created, err = time.Parse(time.RFC3339, s.Value); err != nil {
+			at, err := time.Parse(time.RFC3339, s.Value)
+			if err != nil {
 				return program{}, fmt.Errorf("the commit's time: %w", err)
 			}
-			built.created = built.created.UTC()
+			built.created = at.UTC()
 		}
+	}
+	if built.revision == "" || built.created.IsZero() {
+		return program{}, errors.New("no commit: want a clone of the repository")
 	}
 	return built, nil
 }
