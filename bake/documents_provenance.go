@@ -28,6 +28,12 @@ func (p *Provenance) build(img *Image, bill sbom.Image, targets []target) proven
 			b.Names = append(b.Names, t.String())
 		}
 	}
+	if r, ok := img.changes.(*rebaked); ok {
+		digest := r.of.desc.Digest
+		b.Materials = append([]provenance.Material{{
+			Name: "image", URI: sbom.PURL(r.of.name, digest), Digest: map[string]string{digest.Algorithm: digest.Hex},
+		}}, b.Materials...)
+	}
 	if s := p.Source; s.URI != "" {
 		m := provenance.Material{Name: "source", URI: s.URI}
 		if raw, err := hex.DecodeString(s.Revision); err == nil && len(raw) == 20 {
@@ -83,11 +89,10 @@ func materials(bill sbom.Image) []provenance.Material {
 // parameters is what the caller asked for, but for values that may be secret:
 // of variables, labels and annotations it has the names.
 func (i *Image) parameters() map[string]any {
-	p, ok := i.changes.(*Plan)
-	if !ok {
-		return map[string]any{"base": i.base.location.publicName()}
+	if r, ok := i.changes.(*rebaked); ok {
+		return map[string]any{"image": r.of.location.publicName()}
 	}
-	s := p.spec
+	s := i.changes.(*Plan).spec
 	all := map[string]any{
 		"assetsDir": s.AssetsDir, "compression": s.Compression.String(), "layers": string(s.Layers),
 	}

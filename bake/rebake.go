@@ -16,6 +16,7 @@ type rebaked struct {
 	platforms []v1.Platform
 	patches   []patch // one for each of platforms
 	toLayout  bool    // a destination is an OCI image layout
+	of        *Base   // the image that is made anew
 }
 
 func (r *rebaked) patch(base *baseImage) patch {

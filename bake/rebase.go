@@ -32,6 +32,9 @@ type RebaseOptions struct {
 	// NoCheck rebases even where the new base lacks what the engine contract
 	// wants and the old one had.
 	NoCheck bool
+	// SBOM and Provenance are those of Options.
+	SBOM       SBOMFormat
+	Provenance *Provenance
 	// Progress hears of every blob on its way, from several goroutines; nil is
 	// for nobody.
 	Progress func(Event)
@@ -64,7 +67,7 @@ func Rebase(ctx context.Context, ref string, remote *Remote, opts RebaseOptions,
 		return nil, err
 	}
 	defer img.Close() // was opened for reading only
-	old := &rebaked{toLayout: toLayout}
+	old := &rebaked{toLayout: toLayout, of: img}
 	name, err := old.takeOff(ctx, img, remote, opts.OldBase)
 	if err != nil {
 		return nil, &sideError{img.side, err}
@@ -103,7 +106,7 @@ func Rebase(ctx context.Context, ref string, remote *Remote, opts RebaseOptions,
 			return nil, &CheckError{Findings: result.findings}
 		}
 	}
-	return publishImage(ctx, result, remote, opts.Progress, tags)
+	return publishImage(ctx, result, remote, PublishOptions{opts.SBOM, opts.Provenance, opts.Progress}, tags)
 }
 
 // broken is the errors that the bake has on base and did not have in img.
@@ -182,12 +185,12 @@ func (r *rebaked) takeOff(ctx context.Context, img *Base, remote *Remote, oldBas
 }
 
 // publishImage publishes an image whose layers are all known.
-func publishImage(ctx context.Context, img *Image, remote *Remote, progress func(Event), tags []string) (*Report, error) {
+func publishImage(ctx context.Context, img *Image, remote *Remote, opts PublishOptions, tags []string) (*Report, error) {
 	opened := func(ctx context.Context, pub *publisher) (*Image, error) {
 		pub.reserve(ctx, len(img.base.images))
 		return img, nil
 	}
-	report, _, err := publish(ctx, img.changes.bakedLayers(), opened, remote, tags, PublishOptions{Progress: progress})
+	report, _, err := publish(ctx, img.changes.bakedLayers(), opened, remote, tags, opts)
 	return report, err
 }
 

@@ -34,6 +34,9 @@ type RebindOptions struct {
 	Allow   []string
 	Strict  bool
 	NoCheck bool
+	// SBOM and Provenance are those of Options.
+	SBOM       SBOMFormat
+	Provenance *Provenance
 	// Progress hears of every blob on its way, from several goroutines; nil is
 	// for nobody.
 	Progress func(Event)
@@ -102,7 +105,7 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 	if err != nil {
 		return nil, &sideError{img.side, err}
 	}
-	changes := &rebaked{toLayout: toLayout}
+	changes := &rebaked{toLayout: toLayout, of: img}
 	if err := possible(r.findings); err != nil {
 		return nil, err
 	}
@@ -131,7 +134,8 @@ func Rebind(ctx context.Context, ref string, remote *Remote, opts RebindOptions,
 	}
 	// As of a bake, the image of one platform that was asked for is no index.
 	single := len(r.base.images) == 1 && (img.index == nil || len(opts.Platforms) > 0)
-	report, err := publishImage(ctx, &Image{base: r.base, changes: changes, findings: r.findings, single: single}, remote, opts.Progress, tags)
+	result := &Image{base: r.base, changes: changes, findings: r.findings, single: single}
+	report, err := publishImage(ctx, result, remote, PublishOptions{opts.SBOM, opts.Provenance, opts.Progress}, tags)
 	if err != nil {
 		return nil, err
 	}

@@ -102,7 +102,7 @@ func (b *build) run(ctx context.Context, env *environment, names []string) error
 		}
 	}
 	opts := bake.Options{Strict: b.strict, NoCheck: b.noCheck, CacheDir: b.cacheDir(env)}
-	if err := b.attach.apply(env, &opts); err != nil {
+	if opts.SBOM, opts.Provenance, err = b.attach.read(env); err != nil {
 		return err
 	}
 	if len(bakes) != 1 || b.shard != "" {

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/authn/github"
-	"github.com/google/go-containerregistry/pkg/v1/google"
 
 	"github.com/crane-bake/crane-bake/internal/credentials"
 )
@@ -39,18 +37,5 @@ func (f *remoteFlags) keychain(env *environment) (authn.Keychain, error) {
 	case f.authFile != "":
 		return files, nil
 	}
-	return authn.NewMultiKeychain(files, github.Keychain, googleKeychain{}), nil
-}
-
-// googleKeychain is that of go-containerregistry, which asks Google's own
-// registries only. It keeps the context that it is asked with first, for tokens
-// that it fetches later.
-type googleKeychain struct{}
-
-func (googleKeychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
-	return google.Keychain.Resolve(target)
-}
-
-func (googleKeychain) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
-	return authn.Resolve(context.WithoutCancel(ctx), google.Keychain, target)
+	return authn.NewMultiKeychain(files, github.Keychain, &googleKeychain{}), nil
 }

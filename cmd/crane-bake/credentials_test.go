@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -13,8 +14,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
+	"os"
+	"path/filepath"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -97,13 +101,41 @@ func TestCloudKeychains(t *testing.T) {
 	}
 }
 
-// TestRedact takes a password out of an error in every form that it was sent in.
-func TestRedact(t *testing.T) {
-	const password = `a"b&c`
-	for _, said := range []string{password, `{"Secret":"a\"b\u0026c"}`, "YWxpY2U6YSJiJmM="} {
-		got := redact(errors.New("no: "+said), secretsOf("alice", password)).Error()
-		if !strings.Contains(got, "(password)") || strings.Contains(got, "b") {
-			t.Errorf("%s: got %s", said, got)
+// TestGoogleInterrupted ends gcloud with the search, which finds what there is the
+// next time.
+func TestGoogleInterrupted(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("gcloud is a shell script")
+	}
+	dir := t.TempDir()
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(dir, "absent"))
+	gcloud := func(script string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, "gcloud"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
 		}
+	}
+	repo, err := name.NewRepository("gcr.io/project/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keychain := &googleKeychain{}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	gcloud("exec sleep 10")
+	if _, err := keychain.ResolveContext(ctx, repo); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+
+	gcloud(`echo '{"credential": {"access_token": "of-gcloud", "token_expiry": "2999-01-02T03:04:05Z"}}'`)
+	ctx, cancel = context.WithCancel(t.Context())
+	found, err := keychain.ResolveContext(ctx, repo)
+	cancel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config, err := authn.Authorization(t.Context(), found); err != nil || config.Password != "of-gcloud" {
+		t.Errorf("got %+v, %v", config, err)
 	}
 }

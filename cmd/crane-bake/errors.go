@@ -187,7 +187,7 @@ func hint(err error) string {
 		return "repair the directory, or take it away; see containers-certs.d(5)"
 	case errors.As(err, &answer) && answer.Status == http.StatusRequestEntityTooLarge:
 		return "the registry, or a proxy before it, limits the size of a request, and this layer is larger: raise the limit (client_max_body_size of nginx)"
-	case strings.Contains(text, "realm scheme"), strings.Contains(text, "realm host"):
+	case strings.Contains(text, "the registry names a token server that is not asked"), strings.Contains(text, "the token server redirects "):
 		return "the registry sends passwords to a place that they are not safe in: none was sent; see docs/registries.md"
 	case strings.Contains(text, "sends clients to the private address"):
 		return "a store behind the registry must be in the same network or have a name; see docs/registries.md"

@@ -43,8 +43,6 @@ type login struct {
 	remote        remoteFlags
 	user          string
 	passwordStdin bool
-
-	secrets *strings.Replacer // takes the password out
 }
 
 func (l *login) register(fs *pflag.FlagSet) {
@@ -72,14 +70,14 @@ func (l *login) run(ctx context.Context, env *environment, args []string) error 
 	if err != nil {
 		return err
 	}
-	l.secrets = secretsOf(l.user, password)
-	checked, err := asked.check(ctx, l.user, password)
+	secrets := secretsOf(l.user, password)
+	checked, err := asked.check(ctx, l.user, password, secrets)
 	if err != nil {
-		return redact(err, l.secrets)
+		return redact(err, secrets)
 	}
 	helper, err := store.Put(ctx, scope, l.user, password)
 	if err != nil {
-		return redact(fmt.Errorf("keeping the password: %w", err), l.secrets)
+		return redact(fmt.Errorf("keeping the password: %w", err), secrets)
 	}
 	if l.remote.quiet {
 		return nil

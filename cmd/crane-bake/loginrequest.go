@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -24,7 +25,7 @@ func (l *login) loginCheck(env *environment, arg string) (*loginCheck, error) {
 	if err := l.remote.checkWay(); err != nil {
 		return nil, err
 	}
-	logger, err := l.remote.logger(redactedWriter{env.stderr, &l.secrets})
+	logger, err := l.remote.logger(env.stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +52,13 @@ func (l *login) loginCheck(env *environment, arg string) (*loginCheck, error) {
 	}}, nil
 }
 
-// check asks with the password. checked is false for a registry that lets
-// everybody in.
-func (c *loginCheck) check(ctx context.Context, user, password string) (checked bool, err error) {
-	c.options.Keychain = account{user, password}
-	checked, err = registry.New(c.options).Login(ctx, c.registry)
+// check asks with the password, of which the log says nothing. checked is false
+// for a registry that lets everybody in.
+func (c *loginCheck) check(ctx context.Context, user, password string, secrets *strings.Replacer) (checked bool, err error) {
+	opts := c.options
+	opts.Keychain = account{user, password}
+	opts.Logger = slog.New(redactedLog{opts.Logger.Handler(), secrets})
+	checked, err = registry.New(opts).Login(ctx, c.registry)
 	if errors.Is(err, registry.ErrDenied) {
 		err = withHint(err, "check the name and the password; some registries want a token in its place")
 	}

@@ -27,19 +27,18 @@ func (f *documentFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.source, "source", "", "`URL@REVISION` of the sources, for --provenance; default the CI's")
 }
 
-// apply sets what opts attaches.
-func (f *documentFlags) apply(env *environment, opts *bake.Options) error {
+// read is what is to be attached.
+func (f *documentFlags) read(env *environment) (format bake.SBOMFormat, said *bake.Provenance, err error) {
 	if f.sbom != "" {
-		var err error
-		if opts.SBOM, err = bake.ParseSBOMFormat(f.sbom); err != nil {
-			return errUsage("--sbom=%s: want cyclonedx or spdx", f.sbom)
+		if format, err = bake.ParseSBOMFormat(f.sbom); err != nil {
+			return "", nil, errUsage("--sbom=%s: want cyclonedx or spdx", f.sbom)
 		}
 	}
 	if !f.provenance {
 		if f.source != "" {
-			return errUsage("build: --source is about --provenance")
+			return "", nil, errUsage("--source is about --provenance")
 		}
-		return nil
+		return format, nil, nil
 	}
 	p := provenanceOf(env)
 	if f.source != "" {
@@ -48,11 +47,10 @@ func (f *documentFlags) apply(env *environment, opts *bake.Options) error {
 		p.Source = sourceOf(f.source[:at], revision)
 		if p.Source.URI == "" || revision == "" || strings.Contains(revision, ":") {
 			// Without the value: a URL may hold a password.
-			return errUsage("--source: want URL@REVISION, with the URL of a repository on some host")
+			return "", nil, errUsage("--source: want URL@REVISION, with the URL of a repository on some host")
 		}
 	}
-	opts.Provenance = &p
-	return nil
+	return format, &p, nil
 }
 
 // provenanceOf is what the variables of the CI that runs the program tell of

@@ -40,9 +40,8 @@ func TestSourceFlag(t *testing.T) {
 		{"@v1", "", ""},
 	} {
 		t.Run(tc.source, func(t *testing.T) {
-			var got bake.Options
 			flags := documentFlags{provenance: true, source: tc.source}
-			err := flags.apply(&environment{lookup: func(string) (string, bool) { return "", false }}, &got)
+			_, got, err := flags.read(&environment{lookup: func(string) (string, bool) { return "", false }})
 			if tc.uri == "" {
 				if !errors.Is(err, bake.ErrUsage) || strings.Contains(err.Error(), "secret") {
 					t.Errorf("got %v, want a usage error that does not tell the source", err)
@@ -52,7 +51,7 @@ func TestSourceFlag(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(bake.Source{URI: tc.uri, Revision: tc.revision}, got.Provenance.Source); diff != "" {
+			if diff := cmp.Diff(bake.Source{URI: tc.uri, Revision: tc.revision}, got.Source); diff != "" {
 				t.Errorf("source (-want +got):\n%s", diff)
 			}
 		})
@@ -127,11 +126,12 @@ func TestDocumentFlags(t *testing.T) {
 		{"another format", documentFlags{sbom: "xml"}, bake.Options{}, "--sbom=xml: want cyclonedx or spdx"},
 		{"provenance", documentFlags{provenance: true}, bake.Options{Provenance: &bake.Provenance{}}, ""},
 		{"with a source", documentFlags{provenance: true, source: "https://u:secret@git.example.com/a@b/c@v1"}, bake.Options{Provenance: &bake.Provenance{Source: source}}, ""},
-		{"source alone", documentFlags{source: "https://git.example.com/a@v1"}, bake.Options{}, "build: --source is about --provenance"},
+		{"source alone", documentFlags{source: "https://git.example.com/a@v1"}, bake.Options{}, "--source is about --provenance"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got bake.Options
-			err := tc.flags.apply(&environment{lookup: func(string) (string, bool) { return "", false }}, &got)
+			var err error
+			got.SBOM, got.Provenance, err = tc.flags.read(&environment{lookup: func(string) (string, bool) { return "", false }})
 			text := ""
 			if err != nil {
 				text = err.Error()

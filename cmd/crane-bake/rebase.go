@@ -39,6 +39,7 @@ Standard output holds one line for each published image, REPO@sha256:….`,
 type rebase struct {
 	remote remoteFlags
 	report reportFlags
+	attach documentFlags
 
 	base, oldBase   string
 	platforms, tags []string
@@ -51,16 +52,21 @@ func (r *rebase) register(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&r.platforms, "platform", nil, "`OS/ARCH[/VARIANT]` choose a platform of the new engine; repeatable; default those of the image")
 	fs.StringArrayVarP(&r.tags, "tag", "t", nil, "`IMAGE` publish to this image location; repeatable")
 	fs.BoolVar(&r.noCheck, "no-check", false, "publish in spite of the check's findings")
+	r.attach.register(fs)
 	r.report.register(fs)
 	r.remote.registerMirrors(fs)
 	r.remote.register(fs)
 }
 
 func (r *rebase) run(ctx context.Context, env *environment, args []string) error {
+	opts := bake.RebaseOptions{Base: r.base, OldBase: r.oldBase, Platforms: r.platforms, NoCheck: r.noCheck}
+	var err error
+	if opts.SBOM, opts.Provenance, err = r.attach.read(env); err != nil {
+		return err
+	}
 	work := func(remote *bake.Remote, show *progress) (*bake.Report, error) {
-		return bake.Rebase(ctx, args[0], remote, bake.RebaseOptions{
-			Base: r.base, OldBase: r.oldBase, Platforms: r.platforms, NoCheck: r.noCheck, Progress: show.event,
-		}, r.tags...)
+		opts.Progress = show.event
+		return bake.Rebase(ctx, args[0], remote, opts, r.tags...)
 	}
 	m := remake{name: "rebase", done: "rebased", args: args, tags: r.tags, remote: &r.remote, report: &r.report}
 	return m.run(env, work)

@@ -41,6 +41,7 @@ Standard output holds one line for each published image, REPO@sha256:….`,
 type rebind struct {
 	remote remoteFlags
 	report reportFlags
+	attach documentFlags
 
 	schemas, streams []string
 	connectPrefix    string
@@ -61,6 +62,7 @@ func (r *rebind) register(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&r.allow, "allow", nil, "`RULE[,RULE]` rules of the check whose findings do not count; repeatable")
 	fs.BoolVar(&r.noCheck, "no-check", false, "publish in spite of the check's findings")
 	fs.BoolVar(&r.strict, "strict", false, "let warnings of the check stop the rebind")
+	r.attach.register(fs)
 	r.report.register(fs)
 	r.remote.register(fs)
 }
@@ -76,6 +78,9 @@ func (r *rebind) run(ctx context.Context, env *environment, args []string) error
 		Allow: r.allow, Strict: r.strict, NoCheck: r.noCheck,
 	}
 	var err error
+	if opts.SBOM, opts.Provenance, err = r.attach.read(env); err != nil {
+		return err
+	}
 	if opts.Schemas, err = parseSchemas(host, r.schemas); err != nil {
 		return err
 	}

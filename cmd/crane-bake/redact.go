@@ -4,10 +4,10 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
-	"io"
-	"strconv"
+	"log/slog"
 	"strings"
 )
 
@@ -18,7 +18,6 @@ func secretsOf(user, password string) *strings.Replacer {
 	if quoted, err := json.Marshal(password); err == nil { // as helpers are given it
 		secrets = append(secrets, strings.Trim(string(quoted), `"`))
 	}
-	secrets = append(secrets, strings.Trim(strconv.Quote(password), `"`)) // as a log has it
 	var pairs []string
 	for _, s := range secrets {
 		pairs = append(pairs, s, "(password)")
@@ -36,16 +35,20 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.secrets.Replace(e.err.Error()) }
 func (e *redactedError) Unwrap() error { return e.err }
 
-// redactedWriter is for a log, whose entries are written whole. The secrets are
-// known before the first entry.
-type redactedWriter struct {
-	to      io.Writer
-	secrets **strings.Replacer
+// redactedLog is a log of what registries say.
+type redactedLog struct {
+	slog.Handler
+	secrets *strings.Replacer
 }
 
-func (w redactedWriter) Write(entry []byte) (int, error) {
-	if _, err := io.WriteString(w.to, (*w.secrets).Replace(string(entry))); err != nil {
-		return 0, err
-	}
-	return len(entry), nil
+func (l redactedLog) Handle(ctx context.Context, r slog.Record) error {
+	clean := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		if _, ok := a.Value.Any().(error); ok {
+			a.Value = slog.StringValue(l.secrets.Replace(a.Value.String()))
+		}
+		clean.AddAttrs(a)
+		return true
+	})
+	return l.Handler.Handle(ctx, clean)
 }

@@ -177,6 +177,7 @@ func TestScope(t *testing.T) {
 		{"slash at the end", []string{"reg.example.com/org/=org"}, "reg.example.com/org/x", "org"},
 		{"empty entry of a path", []string{"reg.example.com/org=", "reg.example.com=host"}, "reg.example.com/org/x", "host"},
 		{"URL", []string{"https://reg.example.com/v1/=url"}, "reg.example.com/a/b", "url"},
+		{"URL with a path, as Docker and Podman take it", []string{"https://reg.example.com/org-a=url"}, "reg.example.com/org-b/x", "url"},
 		{"plain URL", []string{"http://reg.example.com=url"}, "reg.example.com/a/b", "url"},
 		{"version without scheme", []string{"reg.example.com/v2/=url"}, "reg.example.com/a/b", "url"},
 		{"same words first", []string{"https://reg.example.com=url", "reg.example.com=words"}, "reg.example.com/a", "words"},
@@ -203,6 +204,7 @@ func TestEntry(t *testing.T) {
 		{"padded", `{"auth": "YTpiAAA="}`, authn.AuthConfig{Username: "a", Password: "b"}},
 		{"in the clear", `{"username": "a", "password": "b"}`, authn.AuthConfig{Username: "a", Password: "b"}},
 		{"identity token", `{"auth": "PHRva2VuPjo=", "identitytoken": "t"}`, authn.AuthConfig{Username: "<token>", IdentityToken: "t"}},
+		{"identity token of an account", `{"auth": "YTo=", "identitytoken": "t"}`, authn.AuthConfig{Username: "a", IdentityToken: "t"}},
 		{"registry token", `{"registrytoken": "t"}`, authn.AuthConfig{RegistryToken: "t"}},
 		{"members of other programs", `{"auth": "YTpi", "email": "a@example.com"}`, authn.AuthConfig{Username: "a", Password: "b"}},
 	} {
@@ -233,6 +235,9 @@ func TestBroken(t *testing.T) {
 		{"an entry that is text", "{\n\"auths\":\n{\"reg.example.com\": \"" + secret + "\"}}", "auth file FILE:3: a string here does not belong into an auth file"},
 		{"no base64", "{\"auths\": {\n\"reg.example.com\": {\"auth\": \"" + secret + "!\"}}}", `auth file FILE:2: auth of "reg.example.com" is not USER:PASSWORD in base64`},
 		{"no colon", "{\"auths\": {\"reg.example.com\": {\"auth\": \"" + secret + "==\"}}}", `auth file FILE:1: auth of "reg.example.com" is not USER:PASSWORD in base64`},
+		{"no password", "{\"auths\": {\n\"reg.example.com\": {\"auth\": \"YWxpY2U6\"}}}", `auth file FILE:2: the entry for "reg.example.com" has no password`},
+		{"no password in the clear", `{"auths": {"reg.example.com": {"username": "alice"}}}`, `auth file FILE:1: the entry for "reg.example.com" has no password`},
+		{"no user", `{"auths": {"reg.example.com": {"password": "` + secret + `"}}}`, `auth file FILE:1: the entry for "reg.example.com" has no user`},
 		{"too large", strings.Repeat(" ", 1<<20) + "{}", "auth file FILE: larger than 1 MiB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -113,8 +113,8 @@ func callHelper(parent context.Context, limit time.Duration, program, verb, serv
 	var stdout, stderr boundedBuffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
-	if errors.Is(err, exec.ErrWaitDelay) && cmd.ProcessState.Success() {
-		err = nil // only a child has its output open, an agent for later calls
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it is of a success: only a child has its output open, an agent for later calls
 	}
 	switch {
 	case stdout.full || stderr.full:

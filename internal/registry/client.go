@@ -140,17 +140,20 @@ type Repository struct {
 // Name is the repository's name.
 func (r *Repository) Name() name.Repository { return r.name }
 
-// countRequests counts the requests that reach the network, lets no body go
-// there twice, and notes for how long the last answer asks to wait.
+// countRequests counts the requests that reach the network, lets nothing go
+// there that is left of a body, and notes for the exchange what is sent and asked.
 type countRequests struct {
 	inner http.RoundTripper
 	n     *atomic.Int64
 }
 
 func (t countRequests) RoundTrip(req *http.Request) (*http.Response, error) {
-	if b, ok := req.Body.(*sentBody); ok && b.sent.Swap(true) {
-		return nil, errBodySpent
+	req, err := unspent(req)
+	if err != nil {
+		return nil, err
 	}
+	noted := exchangeOf(req.Context())
+	noted.sends(req)
 	res, err := t.inner.RoundTrip(req)
 	if !speaksNoTLS(err) { // where https is tried first; nothing was sent
 		t.n.Add(1)
@@ -158,16 +161,36 @@ func (t countRequests) RoundTrip(req *http.Request) (*http.Response, error) {
 			n.Add(1)
 		}
 	}
-	if asked, ok := req.Context().Value(waitKey{}).(*atomic.Int64); ok && err == nil {
-		asked.Store(int64(retryAfter(res.Header)))
-	}
 	if err != nil {
 		return nil, err
 	}
+	noted.answered(res)
 	res.Request = req
 	if err := checkAnswer(res); err != nil {
 		res.Body.Close()
 		return nil, err
 	}
 	return res, nil
+}
+
+// unspent is req with its whole body, although a transport may have sent that
+// before.
+func unspent(req *http.Request) (*http.Request, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, nil
+	}
+	if req.GetBody == nil {
+		if b, ok := req.Body.(*sentBody); ok && b.sent.Swap(true) {
+			return nil, errBodySpent
+		}
+		return req, nil
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, err
+	}
+	req.Body.Close() // is in memory
+	req = req.WithContext(req.Context())
+	req.Body = body
+	return req, nil
 }

@@ -33,23 +33,26 @@ type Error struct {
 	Status int    // HTTP status; 0 where no answer came
 	Err    error
 
-	after  time.Duration // that the answer asked to wait
-	unseen bool          // a part that was sent may be seen a little later
+	after   time.Duration // that the answer asked to wait
+	unseen  bool          // a part that was sent may be seen a little later
+	secrets []string      // that were sent, and an answer may quote
 }
 
 func (e *Error) Error() string {
-	if e.Status < 300 { // no answer, or one that makes no sense
-		return e.Op + ": " + e.Err.Error()
-	}
-	text := fmt.Sprintf("%s: %d %s", e.Op, e.Status, http.StatusText(e.Status))
 	var answer *transport.Error
-	if !errors.As(e.Err, &answer) {
-		return text + ": " + e.Err.Error()
+	refused := errors.As(e.Err, &answer)
+	if e.Status == 0 || e.Status < 300 && !refused { // no answer, or one that makes no sense
+		return e.Op + ": " + without(e.secrets, e.Err.Error())
+	}
+	// The answer's own text has the request's URL.
+	text := strings.TrimSpace(fmt.Sprintf("%s: %d %s", e.Op, e.Status, http.StatusText(e.Status)))
+	if !refused {
+		return text + ": " + without(e.secrets, e.Err.Error())
 	}
 	for _, d := range answer.Errors {
-		text += ": " + strings.ToLower(string(d.Code))
+		text += ": " + strings.ToLower(without(e.secrets, string(d.Code)))
 		if d.Message != "" {
-			text += ": " + d.Message
+			text += ": " + without(e.secrets, d.Message)
 		}
 	}
 	return text

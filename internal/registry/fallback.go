@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -134,18 +133,6 @@ func (r *Repository) addTo(ctx context.Context, subject v1.Hash, entries []v1.De
 		return false, err
 	}
 	return true, r.PutManifest(ctx, tag, types.OCIImageIndex, raw)
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // fallback reads the referrers tag of subject; nil is none.

@@ -5,13 +5,11 @@ package registry
 
 import (
 	"context"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 // host is what a client knows of one registry.
@@ -54,7 +52,7 @@ type access struct {
 // way is an authenticated transport for one set of scopes.
 type way struct {
 	making chan struct{} // taken by who asks for its token
-	rt     http.RoundTripper
+	lease  *lease
 }
 
 // take waits for its turn, which ends with a receive from turn.
@@ -70,7 +68,7 @@ func take(ctx context.Context, turn chan struct{}) error {
 // transportFor returns the transport that carries a token for the access. The
 // token request of one set of scopes does not wait for that of another. The
 // watch rests while credentials are found: that is not the registry's time.
-func (h *host) transportFor(ctx context.Context, to access, watch *watch) (http.RoundTripper, error) {
+func (h *host) transportFor(ctx context.Context, to access, watch *watch) (*lease, error) {
 	key := strings.Join(to.scopes, " ")
 	h.mu.Lock()
 	w, ok := h.ways[key]
@@ -93,13 +91,13 @@ func (h *host) transportFor(ctx context.Context, to access, watch *watch) (http.
 		return nil, err
 	}
 	defer func() { <-w.making }()
-	if w.rt != nil {
-		return w.rt, nil
+	if w.lease != nil {
+		return w.lease, nil
 	}
-	rt, err := transport.NewWithContext(ctx, h.registry, auth, pingedTransport{h.client.wire, h.pinged.Load()}, to.scopes)
+	l, err := newLease(ctx, h, auth, to.scopes)
 	if err != nil {
 		return nil, &tokenError{tokenFailure(err)}
 	}
-	w.rt = rt
-	return rt, nil
+	w.lease = l
+	return l, nil
 }

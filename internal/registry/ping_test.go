@@ -58,7 +58,7 @@ func redirect(status int, to string) (int, http.Header, string) {
 // is told.
 func TestPingRedirected(t *testing.T) {
 	for _, c := range []struct{ to, want string }{
-		{"http://169.254.169.254/v2/?sig=" + secret, "private address 169.254.169.254"},
+		{"http://169.254.169.254/v2/?sig=" + secret, "plain HTTP is not allowed"},
 		{"https://169.254.169.254/v2/?sig=" + secret, "private address 169.254.169.254"},
 		{"https://registry.test/v2/?sig=" + secret, "stopped after 10 redirects"},
 		{"https://[half/v2/?sig=" + secret, "no valid Location"},

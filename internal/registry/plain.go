@@ -48,12 +48,17 @@ func (r *Repository) uploadPlainly(ctx context.Context, c Content) error {
 	return r.host.client.retry(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
+		ctx = withExchange(ctx, &exchange{})
 		watch := newWatch(r.host.client.opts.Timeout, cancel)
 		defer watch.stop()
 		op := fmt.Sprintf("uploading a blob to %s with go-containerregistry", r.name)
-		rt, err := r.host.transportFor(ctx, r.pushScopes(), watch)
+		lease, err := r.host.transportFor(ctx, r.pushScopes(), watch)
 		if err != nil {
-			return failure(ctx, op, err, 0)
+			return failure(ctx, op, err)
+		}
+		rt, err := lease.transport(ctx, true) // which go-containerregistry knows as its own
+		if err != nil {
+			return failure(ctx, op, err)
 		}
 		watch.feed()
 		l := &plainLayer{ctx: ctx, content: c, watch: watch}
@@ -68,7 +73,7 @@ func (r *Repository) uploadPlainly(ctx context.Context, c Content) error {
 		if errors.As(err, &answer) {
 			err = &answerError{err, answer.StatusCode}
 		}
-		return failure(ctx, op, withoutURL(err), 0)
+		return failure(ctx, op, withoutURL(err))
 	})
 }
 

@@ -145,6 +145,7 @@ func (r *Repository) putManifest(ctx context.Context, ref string, mediaType type
 			header: http.Header{"Content-Type": {string(mediaType)}},
 			body:   io.NopCloser(bytes.NewReader(raw)),
 			size:   int64(len(raw)),
+			raw:    raw,
 			expect: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted},
 		})
 		if err != nil {

@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -29,6 +29,7 @@ type request struct {
 	header http.Header
 	body   io.ReadCloser // closed by send; nil is none
 	size   int64         // of body, -1 unknown
+	raw    []byte        // what body reads, where it is in memory
 	expect []int         // statuses that are no error
 	early  bool          // may go beside the ping
 }
@@ -49,14 +50,13 @@ func (r *Repository) url(path string, query url.Values) url.URL {
 // returns, even where the answer came before it was sent.
 func (h *host) send(ctx context.Context, req request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	var asked atomic.Int64
-	ctx = context.WithValue(ctx, waitKey{}, &asked)
+	ctx = withExchange(ctx, &exchange{})
 	watch := newWatch(h.client.opts.Timeout, cancel)
 	body := newSentBody(req.body, req.size, watch)
 	fail := func(err error) (*http.Response, error) {
 		body.Close()
 		watch.stop()
-		err = failure(ctx, req.op, err, time.Duration(asked.Load()))
+		err = failure(ctx, req.op, err)
 		cancel(nil)
 		return nil, err
 	}
@@ -119,13 +119,21 @@ func (req request) make(ctx context.Context, body *sentBody) (*http.Request, err
 		return hr, nil
 	}
 	hr.Body, hr.ContentLength = body, req.size
+	if req.raw != nil {
+		hr.GetBody = func() (io.ReadCloser, error) {
+			body.watch.feed()
+			return io.NopCloser(bytes.NewReader(req.raw)), nil
+		}
+	}
 	return hr, nil
 }
 
-// failure is err, or why ctx ended where it did, as an error of op. Where it is
-// an answer, asked is the wait that it asked for.
-func failure(ctx context.Context, op string, err error, asked time.Duration) error {
+// failure is err, or why ctx ended where it did, as an error of op. It keeps
+// what the ctx's exchange noted.
+func failure(ctx context.Context, op string, err error) error {
 	e := &Error{Op: op, Err: endOf(ctx, err)}
+	asked, secrets := exchangeOf(ctx).noted()
+	e.secrets = secrets
 	if e.Status = statusOf(e.Err); e.Status != 0 {
 		e.after = asked
 	}

@@ -34,8 +34,10 @@ func (c *Client) retry(ctx context.Context, attempt func(ctx context.Context) er
 }
 
 // retryWhile is retry for what may get on from attempt to attempt: retries are
-// counted from the last failed one for which gotOn was true.
+// counted from the last failed one for which gotOn was true. A body that was
+// spent on a token that had run out is sent again at once, and that not counted.
 func (c *Client) retryWhile(ctx context.Context, gotOn func() bool, attempt func(ctx context.Context) error) error {
+	repeated := false
 	for n := 0; ; n++ {
 		err := attempt(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -43,6 +45,13 @@ func (c *Client) retryWhile(ctx context.Context, gotOn func() bool, attempt func
 		}
 		if !passing(err) {
 			return err
+		}
+		if errors.Is(err, errBodySpent) && !repeated {
+			// Nothing failed: there is a new token now.
+			repeated = true
+			n--
+			c.opts.Logger.Info("sending again with a new token", "because", err)
+			continue
 		}
 		asked := askedWait(err)
 		if asked > retryAfterCap {
@@ -63,13 +72,21 @@ func (c *Client) retryWhile(ctx context.Context, gotOn func() bool, attempt func
 			level = slog.LevelWarn
 		}
 		c.opts.Logger.Log(ctx, level, "trying again", "in", wait.Round(time.Millisecond), "attempt", n+2, "because", err)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
+	}
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -94,11 +111,6 @@ func backoff(n int) time.Duration {
 func spread(asked time.Duration, n int) time.Duration {
 	return rand.N(min(asked/2<<min(n, 4), spreadCap) + 1)
 }
-
-// waitKey is the key of an *atomic.Int64 in the context of a request: the wait
-// that the last answer asked for, be it a ping's, a token server's or the
-// request's own. go-containerregistry's errors of the first two have no headers.
-type waitKey struct{}
 
 // askedWait is the wait that the refusal err asked for, 0 without one.
 func askedWait(err error) time.Duration {

@@ -5,11 +5,13 @@ package registry_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -159,6 +161,54 @@ func TestTextsHoldNoSecrets(t *testing.T) {
 			})
 			holdsNoSecret(t, srv.Host, keychain{baker.user, secret}, pull, name)
 		})
+	}
+}
+
+// quoting answers with status and with the credentials of the request in an
+// error's code, message and detail.
+func quoting(status int) wire {
+	return func(req *http.Request) (int, http.Header, string) {
+		sent := req.Header.Get("Authorization")
+		if sent == "" && req.Method == http.MethodGet && req.URL.Path == "/v2/" {
+			return 401, http.Header{"Www-Authenticate": {`Basic realm="registry"`}}, ""
+		}
+		_, password, _ := req.BasicAuth()
+		return status, nil, fmt.Sprintf(`{"errors":[{"code":%q,"message":"got %s, which is %s","detail":%q}]}`, sent, sent, password, sent)
+	}
+}
+
+// A registry that quotes what it was sent is not quoted.
+func TestQuotedCredentials(t *testing.T) {
+	const password = "PASS-WORD"
+	for _, status := range []int{206, 302, 400, 403, 503} {
+		var log bytes.Buffer
+		c := client(t, registry.Options{Transport: quoting(status), Keychain: keychain{"alice", password}, Retries: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		_, _, err := repository(t, c, "registry.test/team/app").Manifest(t.Context(), "v1")
+		if err == nil || !strings.Contains(err.Error(), "got [hidden], which is [hidden]") || !strings.Contains(err.Error(), strconv.Itoa(status)) {
+			t.Errorf("%d: got %v", status, err)
+		}
+		for _, text := range []string{fmt.Sprint(err), log.String()} {
+			for _, sent := range []string{password, base64.StdEncoding.EncodeToString([]byte("alice:" + password)), "https://", "detail"} {
+				if strings.Contains(strings.ToLower(text), strings.ToLower(sent)) {
+					t.Errorf("%d: %q in %q", status, sent, text)
+				}
+			}
+		}
+	}
+}
+
+// An identity token that its token server quotes is not quoted either.
+func TestQuotedIdentityToken(t *testing.T) {
+	net := wire(func(req *http.Request) (int, http.Header, string) {
+		if req.URL.Host == "registry.test" {
+			return 401, http.Header{"Www-Authenticate": {`Bearer realm="https://auth.test/token",service="s"`}}, ""
+		}
+		return 400, nil, `{"errors":[{"code":"DENIED","message":"no such token as IDENTITY"}]}`
+	})
+	c := client(t, registry.Options{Transport: net, Keychain: form("IDENTITY"), Retries: -1})
+	_, _, err := repository(t, c, "registry.test/team/app").Manifest(t.Context(), "v1")
+	if err == nil || !strings.HasSuffix(err.Error(), "no such token as [hidden]") {
+		t.Errorf("got %v", err)
 	}
 }
 
