@@ -64,6 +64,7 @@ func TestMirror(t *testing.T) {
 		{name: "fails", mirror: faults("", "*", registrytest.Fault{Status: 503}), origin: true, log: "503 Service Unavailable"},
 		{name: "refuses", mirror: registrytest.Options{Auth: onlyRobot("another one")}, origin: true, log: "401 Unauthorized"},
 		{name: "limits the rate of blobs", mirror: faults("GET", "*/blobs/*", registrytest.Fault{Status: 429}), origin: true, log: "429 Too Many Requests"},
+		{name: "asks to wait", mirror: faults("GET", "*/blobs/*", registrytest.Fault{Status: 503, Header: http.Header{"Retry-After": {"20"}}}), origin: true, log: "asks to wait 20s"},
 		{name: "breaks off", mirror: cut, origin: true, log: "502 Bad Gateway"},
 		{name: "lies about a manifest", mirror: faults("GET", "*/manifests/*", registrytest.Fault{Corrupt: true}), err: bake.ErrIntegrity},
 		{name: "lies about a blob", mirror: faults("GET", "*/blobs/*", registrytest.Fault{Corrupt: true}), err: bake.ErrIntegrity},

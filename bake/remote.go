@@ -40,6 +40,13 @@ type RemoteOptions struct {
 // round trips are long, few enough for a registry's rate limits.
 const defaultJobs = 8
 
+// How long a mirror is waited for that is silent, and one that asks to wait:
+// less than takes to read from the registry instead.
+const (
+	mirrorTimeout = 10 * time.Second
+	mirrorMaxWait = time.Second
+)
+
 // Remote is the way to registries, shared by every call that is given it:
 // connections, tokens, what each registry turned out to support, and which of
 // them holds which blob.
@@ -77,6 +84,10 @@ func NewRemote(opts RemoteOptions) *Remote {
 	if client.Retries >= 0 {
 		mirrorClient.Retries = 1
 	}
+	if client.Timeout <= 0 || client.Timeout > mirrorTimeout {
+		mirrorClient.Timeout = mirrorTimeout
+	}
+	mirrorClient.MaxWait = mirrorMaxWait
 	return &Remote{
 		client:       registry.New(client),
 		mirrorClient: registry.New(mirrorClient),

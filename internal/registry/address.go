@@ -5,11 +5,13 @@ package registry
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -66,11 +68,40 @@ func checkAddress(ctx context.Context, from, to *url.URL) error {
 	return nil
 }
 
-// literal is a host's address, where it is one or stands for one.
+// literal is a host's address, where it is one or stands for one, in any of the
+// spellings that a resolver takes: other cases, a final dot, a zone, and the
+// forms of inet_aton.
 func literal(host string) (netip.Addr, bool) {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
 	}
-	addr, err := netip.ParseAddr(host)
-	return addr.Unmap(), err == nil
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.WithZone("").Unmap(), true
+	}
+	return legacy(host)
+}
+
+// legacy reads one to four numbers, decimal, octal (0…) or hexadecimal (0x…), of
+// which the last fills what is left of the four bytes (inet_aton of POSIX).
+func legacy(host string) (netip.Addr, bool) {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var addr uint64
+	for i, part := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (4 - i)
+		}
+		n, err := strconv.ParseUint(part, 0, bits)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		addr = addr<<bits | n
+	}
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], uint32(addr))
+	return netip.AddrFrom4(b), true
 }

@@ -115,6 +115,20 @@ func TestRetryAfterTooLong(t *testing.T) {
 	}
 }
 
+// Where there is somebody else to ask, less is too long.
+func TestMaxWait(t *testing.T) {
+	for after, final := range map[string]bool{"1": false, "2": true} {
+		faults := registrytest.First(1, "HEAD", "*/blobs/*", registrytest.Fault{Status: 503, Header: http.Header{"Retry-After": {after}}})
+		bubble(t, faults, registry.Options{MaxWait: time.Second}, func(t *testing.T, srv *registrytest.Server, repo *registry.Repository) {
+			start := time.Now()
+			_, err := repo.HasBlob(t.Context(), descriptor(t, registry.Bytes(there)).Digest)
+			if (err != nil) != final || (time.Since(start) == 0) != final {
+				t.Errorf("%s: %v in %v", after, err, time.Since(start))
+			}
+		})
+	}
+}
+
 // bearerOver is srv behind a token server at the same host, where the first
 // requests for path are refused with header.
 func bearerOver(srv http.Handler, path string, refusals int64, header http.Header) http.Handler {

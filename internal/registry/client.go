@@ -7,14 +7,18 @@
 // A Client is made for one run. It pings a registry at most once however many
 // repositories are used, keeps one token for each set of scopes, and remembers
 // what a registry turned out not to support. Requests that fail for a passing
-// reason are sent again, uploads from their beginning: contents are therefore
-// given as functions that open them anew. Everything read is verified against
-// its digest and size.
+// reason are sent again, and uploads go on where they broke off: contents are
+// therefore given as functions that open them anew. Manifests and blobs that are
+// read are verified against their digest and size; what a tag stands for and
+// lists of referrers are the registry's word.
 package registry
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +44,9 @@ type Options struct {
 	// Timeout ends an attempt in which no byte moved for so long; 0 is
 	// DefaultTimeout.
 	Timeout time.Duration
+	// MaxWait is the longest Retry-After that is waited for; what asks for
+	// more fails at once. 0 is DefaultMaxWait.
+	MaxWait time.Duration
 	// UserAgent names the program to registries.
 	UserAgent string
 	// Logger hears of retries and fallbacks; nil discards.
@@ -50,6 +57,7 @@ type Options struct {
 const (
 	DefaultRetries = 4
 	DefaultTimeout = 60 * time.Second
+	DefaultMaxWait = 2 * time.Minute
 )
 
 // A Client talks to any number of registries for one run.
@@ -81,6 +89,9 @@ func New(opts Options) *Client {
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
 	}
+	if opts.MaxWait <= 0 {
+		opts.MaxWait = DefaultMaxWait
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -102,9 +113,21 @@ func NewTransport() *http.Transport {
 	// An idle answer is ended by the client's own timeout, which hears of
 	// bytes that still move.
 	t.ResponseHeaderTimeout = 0
+	t.OnProxyConnectResponse = proxyAnswer
 	t.WriteBufferSize = 64 << 10
 	t.ReadBufferSize = 64 << 10
 	return t
+}
+
+// errProxyAuth is a proxy's answer to CONNECT, of which net/http keeps the words
+// only. To any other request a proxy answers like a registry.
+var errProxyAuth = errors.New("the proxy wants a name and a password, or others")
+
+func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, res *http.Response) error {
+	if res.StatusCode == http.StatusProxyAuthRequired {
+		return errProxyAuth
+	}
+	return nil
 }
 
 // Requests is how many HTTP requests were sent so far, pings, token requests

@@ -88,7 +88,7 @@ func TestPingRetries(t *testing.T) {
 }
 
 // A token that runs out amid an upload, before or after the content was read,
-// is replaced and the content sent as a whole.
+// is replaced and the content sent as a whole, which is no retry.
 func TestTokenRunsOut(t *testing.T) {
 	for uses := 2; uses <= 3; uses++ {
 		for name, content := range map[string]func() registry.Content{
@@ -98,8 +98,11 @@ func TestTokenRunsOut(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s/%d", name, uses), func(t *testing.T) {
 				srv := registrytest.Start(t, registrytest.Options{Auth: rights(&registrytest.Bearer{Uses: uses}, 0)})
-				repo := repository(t, client(t, registry.Options{Keychain: baker}), srv.Host+"/team/app")
-				for range 2 {
+				repo := repository(t, client(t, registry.Options{Keychain: baker, Retries: -1}), srv.Host+"/team/app")
+				for i := range 2 {
+					if err := repo.PutManifest(t.Context(), fmt.Sprintf("v%d", i), types.OCIImageIndex, manifest); err != nil {
+						t.Fatalf("%v; %q", err, requests(srv))
+					}
 					c := content()
 					if err := repo.Upload(t.Context(), c); err != nil {
 						t.Fatalf("%v; %q", err, requests(srv))

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ func (e *Error) kind() error {
 		return ErrNotFound
 	case e.immutable():
 		return ErrConflict
-	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.Status == http.StatusMethodNotAllowed:
+	case slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired}, e.Status):
 		// A registry in read-only mode answers 405 UNSUPPORTED.
 		return ErrDenied
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusRequestTimeout, e.Status >= 500:
@@ -135,6 +136,9 @@ func statusOf(err error) int {
 	if errors.As(err, &refused) {
 		return refused.StatusCode
 	}
+	if errors.Is(err, errProxyAuth) {
+		return http.StatusProxyAuthRequired
+	}
 	return 0
 }
 
@@ -157,7 +161,7 @@ func isHopeless(err error) bool {
 	var invalid x509.CertificateInvalidError
 	var address *addressError
 	var realm *realmError
-	if errors.As(err, &address) || errors.As(err, &realm) || errors.Is(err, errLocation) {
+	if errors.As(err, &address) || errors.As(err, &realm) || errors.Is(err, errLocation) || errors.Is(err, errNoPlain) {
 		return true
 	}
 	return isAlert(err) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) || speaksNoTLS(err)

@@ -28,7 +28,8 @@ type host struct {
 	noMonolithicPost atomic.Bool
 	mounts           refusals
 	noReferrers      atomic.Bool
-	plain            sync.Map // by repository: its answers to uploads are out of spec
+	keepsSessions    atomic.Bool // it refuses to end uploads
+	plain            sync.Map    // by repository: its answers to uploads are out of spec
 
 	fallbacks sync.Map // repository and tag: the chan struct{} of who changes it
 }

@@ -4,11 +4,16 @@
 package registry_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -145,5 +150,83 @@ func TestUploadPlainlyFails(t *testing.T) {
 	// The repository is known by now.
 	if err := repo.Upload(t.Context(), registry.Bytes(large)); !errors.As(err, &e) || e.Status != http.StatusGone {
 		t.Errorf("the second upload: %v", err)
+	}
+}
+
+// What ends the second way of an upload that is no answer of the registry's is
+// said, not that the first way failed.
+func TestUploadPlainlyBroken(t *testing.T) {
+	var log bytes.Buffer
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		switch {
+		case r.URL.Path == "/v2/":
+		case r.Method == http.MethodPut:
+			w.WriteHeader(http.StatusGone)
+		case r.Method == http.MethodHead:
+			w.WriteHeader(http.StatusNotFound)
+		default:
+			w.Header().Set("Location", "/session")
+			w.WriteHeader(http.StatusAccepted)
+		}
+	}))
+	defer srv.Close()
+	for n, c := range []struct {
+		open func(cancel func()) (io.ReadCloser, error) // the second time
+		want error
+	}{
+		{func(func()) (io.ReadCloser, error) { return nil, fs.ErrNotExist }, fs.ErrNotExist},
+		{func(func()) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("short")), nil }, registry.ErrIntegrity},
+		{func(cancel func()) (io.ReadCloser, error) { cancel(); return nil, fs.ErrClosed }, context.Canceled},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		content := registry.Bytes(large)
+		first, opens := content.Open, 0
+		content.Open = func(ctx context.Context) (io.ReadCloser, error) {
+			if opens++; opens == 1 {
+				return first(ctx)
+			}
+			return c.open(cancel)
+		}
+		cl := client(t, registry.Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), Retries: -1})
+		err := repository(t, cl, srv.Listener.Addr().String()+"/team/app").Upload(ctx, content)
+		if !errors.Is(err, c.want) || opens < 2 {
+			t.Errorf("%d: got %v after %d opens, want %v", n, err, opens, c.want)
+		}
+	}
+}
+
+// Of uploads that run at once, one says that they are sent another way.
+func TestUploadPlainlyNotedOnce(t *testing.T) {
+	const uploads = 4
+	var log bytes.Buffer
+	var all sync.WaitGroup
+	all.Add(uploads)
+	net := wire(func(req *http.Request) (int, http.Header, string) {
+		switch {
+		case req.URL.Path == "/v2/":
+			return 200, nil, ""
+		case req.Method == http.MethodPost && req.URL.Query().Has("digest"):
+			all.Done()
+			all.Wait() // so that nobody knows yet what the others get to hear
+			return 410, nil, ""
+		case req.Method == http.MethodHead:
+			return 200, nil, ""
+		}
+		return 500, nil, ""
+	})
+	repo := repository(t, client(t, registry.Options{Transport: net, Logger: slog.New(slog.NewTextHandler(&log, nil)), Retries: -1}), "registry.test/team/app")
+	errs := make(chan error, uploads)
+	for n := range uploads {
+		go func() { errs <- repo.Upload(t.Context(), registry.Bytes(sized(10, byte(n)))) }()
+	}
+	for range uploads {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := strings.Count(log.String(), "as go-containerregistry does"); n != 1 {
+		t.Errorf("noted %d times:\n%s", n, &log)
 	}
 }

@@ -153,16 +153,25 @@ func (r *Repository) HasBlob(ctx context.Context, digest v1.Hash) (bool, error) 
 
 // hasBlob is one attempt of HasBlob.
 func (r *Repository) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) {
+	res, err := r.headBlob(ctx, digest, http.StatusOK, http.StatusNotFound)
+	if err != nil {
+		return false, err
+	}
+	return res.StatusCode == http.StatusOK, nil
+}
+
+// headBlob asks for a blob without reading it (end-2). The answer is drained.
+func (r *Repository) headBlob(ctx context.Context, digest v1.Hash, expect ...int) (*http.Response, error) {
 	res, err := r.host.send(ctx, request{
 		op:     fmt.Sprintf("looking for blob %s in %s", digest, r.name),
 		method: http.MethodHead,
 		url:    r.url("blobs/"+digest.String(), nil),
 		scopes: r.pullScopes(),
-		expect: []int{http.StatusOK, http.StatusNotFound},
+		expect: expect,
 	})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	finish(res)
-	return res.StatusCode == http.StatusOK, nil
+	return res, nil
 }

@@ -150,9 +150,15 @@ func withoutURL(err error) error {
 	return err
 }
 
-// finish drains a short answer so that its connection is used again.
+// draining is how long finish waits for the rest of an answer.
+const draining = 250 * time.Millisecond
+
+// finish drains a short answer so that its connection is used again, which is
+// not worth waiting for.
 func finish(res *http.Response) {
+	late := time.AfterFunc(draining, func() { res.Body.Close() })
 	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
+	late.Stop()
 	res.Body.Close()
 }
 

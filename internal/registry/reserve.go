@@ -93,10 +93,12 @@ func (r *Repository) Release(ctx context.Context) {
 			stop := context.AfterFunc(ctx, res.cancel)
 			defer stop()
 			<-res.opened
-			if res.err != nil {
+			if res.err != nil || r.host.keepsSessions.Load() {
 				return
 			}
-			if err := r.endUpload(ctx, res.at); err != nil {
+			err := r.endUpload(ctx, res.at)
+			refused := statusOf(err) >= 400 && !passing(err)
+			if err != nil && !(refused && r.host.keepsSessions.Swap(true)) {
 				r.host.client.opts.Logger.Info("a session stays open", "in", r.name, "because", err)
 			}
 		})

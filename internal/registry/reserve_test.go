@@ -4,12 +4,16 @@
 package registry_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,6 +217,24 @@ func TestReleaseRefused(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"POST " + uploads}, requests(srv)); diff != "" {
 		t.Errorf("requests afterwards (-want +got):\n%s", diff)
+	}
+}
+
+// A registry that ends no sessions says so once.
+func TestReleaseRefusedOnce(t *testing.T) {
+	for _, status := range []int{http.StatusMethodNotAllowed, http.StatusServiceUnavailable} {
+		srv := registrytest.Start(t, registrytest.Options{Faults: registrytest.First(100, "DELETE", "*", registrytest.Fault{Status: status})})
+		var log bytes.Buffer
+		c := client(t, registry.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		for n := range 3 {
+			repo := repository(t, c, fmt.Sprintf("%s/team/app%d", srv.Host, n))
+			repo.Reserve(t.Context())
+			repo.Release(t.Context())
+		}
+		want := map[bool]int{true: 1, false: 3}[status == http.StatusMethodNotAllowed]
+		if deletes, lines := srv.Count("DELETE", "*"), strings.Count(log.String(), "a session stays open"); deletes != want || lines != want {
+			t.Errorf("%d: %d requests, %d lines, want %d", status, deletes, lines, want)
+		}
 	}
 }
 

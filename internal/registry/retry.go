@@ -18,13 +18,12 @@ import (
 
 // Waiting between attempts: 0.1 s, doubled each time, up to backoffCap, with
 // jitter so that many clients do not come back at once. A registry's own
-// Retry-After is the least instead; for one beyond retryAfterCap nobody waits.
+// Retry-After is the least instead; for one beyond Options.MaxWait nobody waits.
 const (
-	backoffBase   = 100 * time.Millisecond
-	backoffCap    = 10 * time.Second
-	retryAfterCap = 2 * time.Minute
-	spreadCap     = 5 * time.Second
-	longWait      = time.Second // from which a wait is worth a warning
+	backoffBase = 100 * time.Millisecond
+	backoffCap  = 10 * time.Second
+	spreadCap   = 5 * time.Second
+	longWait    = time.Second // from which a wait is worth a warning
 )
 
 // retry calls attempt until it succeeds, fails for good, or the retries are
@@ -54,7 +53,7 @@ func (c *Client) retryWhile(ctx context.Context, gotOn func() bool, attempt func
 			continue
 		}
 		asked := askedWait(err)
-		if asked > retryAfterCap {
+		if asked > c.opts.MaxWait {
 			return fmt.Errorf("%w: the registry asks to wait %v", err, asked.Round(time.Second))
 		}
 		if gotOn() {

@@ -5,7 +5,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -16,17 +15,10 @@ import (
 func (r *Repository) BlobSize(ctx context.Context, digest v1.Hash) (int64, error) {
 	size := int64(-1)
 	err := r.host.client.retry(ctx, func(ctx context.Context) error {
-		res, err := r.host.send(ctx, request{
-			op:     fmt.Sprintf("looking for blob %s in %s", digest, r.name),
-			method: http.MethodHead,
-			url:    r.url("blobs/"+digest.String(), nil),
-			scopes: r.pullScopes(),
-			expect: []int{http.StatusOK},
-		})
+		res, err := r.headBlob(ctx, digest, http.StatusOK)
 		if err != nil {
 			return err
 		}
-		finish(res)
 		if res.ContentLength > 0 { // some answer 0 to HEAD, whatever the size
 			size = res.ContentLength
 		}

@@ -36,12 +36,13 @@ func (r *Repository) Upload(ctx context.Context, c Content) error {
 	if !outOfSpec(err) {
 		return err
 	}
-	r.host.client.opts.Logger.Info("blobs are sent as go-containerregistry does", "to", r.name, "because", err)
-	r.host.plain.Store(r.name.RepositoryStr(), true)
-	if r.uploadPlainly(ctx, c) != nil {
-		return err // the cause
+	if _, noted := r.host.plain.LoadOrStore(r.name.RepositoryStr(), true); !noted {
+		r.host.client.opts.Logger.Info("blobs are sent as go-containerregistry does", "to", r.name, "because", err)
 	}
-	return nil
+	if plainly := r.uploadPlainly(ctx, c); plainly == nil || ctx.Err() != nil || !isNetwork(plainly) {
+		return plainly
+	}
+	return err // the cause
 }
 
 // An upload is a blob on its way. It keeps what one attempt leaves for the next.
