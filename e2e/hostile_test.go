@@ -111,21 +111,21 @@ func TestHostileRegistry(t *testing.T) {
 			answer: func(plain, _ *trap) func(http.ResponseWriter, *http.Request) {
 				return challenge("http://" + plain.host + "/token")
 			},
-			code: 8, texts: []string{`realm scheme "http" not allowed`, "none was sent"},
+			code: 8, texts: []string{"it does not speak https", "none was sent"},
 		},
 		{
 			name: "a realm at a private address",
 			answer: func(_, secure *trap) func(http.ResponseWriter, *http.Request) {
 				return challenge("https://" + secure.host + "/token")
 			},
-			code: 8, texts: []string{"is a private or link-local address", "none was sent"},
+			code: 8, texts: []string{"it is at a private or link-local address", "none was sent"},
 		},
 		{
 			name: "a realm at the metadata of the cloud",
 			answer: func(_, _ *trap) func(http.ResponseWriter, *http.Request) {
 				return challenge("https://169.254.169.254/token")
 			},
-			code: 8, texts: []string{"is a private or link-local address"},
+			code: 8, texts: []string{"it is at a private or link-local address"},
 		},
 		{
 			// As of Docker Hub, whose tokens are at another host.
@@ -204,7 +204,7 @@ func TestHostileFiles(t *testing.T) {
 		{"no JSON", `{"auths": {"HOST": {"auth": "walrus of the file`, []string{"auth.json:1: not valid JSON", "repair the file"}},
 		{"no base64", `{"auths": {"HOST": {"auth": "walrus of the file"}}}`, []string{"is not USER:PASSWORD in base64", "repair the file"}},
 		{"a helper that prints rubbish", `{"credHelpers": {"HOST": "rubbish"}}`, []string{"docker-credential-rubbish: its answer for HOST is not valid JSON"}},
-		{"a helper that fails", `{"credHelpers": {"HOST": "fails"}}`, []string{"docker-credential-fails: exit status 1: cannot unlock"}},
+		{"a helper that fails", `{"credHelpers": {"HOST": "fails"}}`, []string{"docker-credential-fails: exit status 1; what it says"}},
 		{"a helper that is not there", `{"credsStore": "absent"}`, []string{"credential helper docker-credential-absent is not installed"}},
 		{"a helper with a wrong password", `{"credHelpers": {"HOST": "nosuch"}}`, []string{"401 Unauthorized", "log in"}},
 	} {

@@ -5,7 +5,6 @@ package registry
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -50,11 +49,10 @@ func (h *host) probe(ctx context.Context, req request, watch *watch) (*http.Resp
 // likelyScheme is the scheme that the ping will most likely settle on; empty is
 // either.
 func (h *host) likelyScheme() string {
-	name := (&url.URL{Host: h.registry.RegistryStr()}).Hostname()
-	switch {
-	case h.registry.Scheme() == "https":
+	if h.registry.Scheme() == "https" {
 		return "https"
-	case name == "localhost" || net.ParseIP(name).IsLoopback():
+	}
+	if addr, ok := literal((&url.URL{Host: h.registry.RegistryStr()}).Hostname()); ok && addr.IsLoopback() {
 		return "http"
 	}
 	return ""
