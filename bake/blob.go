@@ -14,7 +14,7 @@ import (
 	"github.com/crane-bake/crane-bake/internal/registry"
 )
 
-// maxAsking bounds the requests that move no blob.
+// maxAsking bounds the requests that move no blob, or a small one.
 const maxAsking = 32
 
 // briefBlob is the size up to which a blob's bytes take no longer than the

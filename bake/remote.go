@@ -22,7 +22,7 @@ type RemoteOptions struct {
 	Insecure  bool              // allow plain HTTP and unverified TLS names beyond loopback hosts
 	Retries   int               // after a passing failure; 0 is the default (4), negative is never
 	Timeout   time.Duration     // of an attempt in which no byte moves; 0 is the default (1 min)
-	Jobs      int               // blobs moved at once; 0 is the default (8)
+	Jobs      int               // blobs of more than 64 KiB moved at once; 0 is the default (8)
 	UserAgent string            // names the program to registries
 	Logger    *slog.Logger      // hears of retries and fallbacks; nil discards
 
@@ -58,8 +58,8 @@ type Remote struct {
 	logger       *slog.Logger
 	ledger       *ledger
 	checks       *layout.Checks // of blobs in image layouts
-	moving       chan struct{}  // one token for each blob whose bytes move
-	asking       chan struct{}  // one token for each request that moves no blob
+	moving       chan struct{}  // one token for each blob whose bytes move, but small ones
+	asking       chan struct{}  // one token for each request that moves no blob, or a small one
 }
 
 // NewRemote returns a Remote that has contacted nothing yet. A nil *Remote
@@ -97,7 +97,7 @@ func NewRemote(opts RemoteOptions) *Remote {
 		ledger:       newLedger(),
 		checks:       layout.NewChecks(),
 		moving:       make(chan struct{}, opts.Jobs),
-		asking:       make(chan struct{}, maxAsking),
+		asking:       make(chan struct{}, min(maxAsking, 4*opts.Jobs)),
 	}
 }
 

@@ -87,7 +87,7 @@ func TestProxy(t *testing.T) {
 	}
 
 	wrong := v.account("robot", "turnstile8")
-	v.refuse(t, 8, []string{"HTTPS_PROXY=http://" + proxy}, base, name+"/team/scorer:v1", flags, "Proxy Authentication Required", "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT")
-	v.refuse(t, 8, []string{"HTTPS_PROXY=http://" + wrong + "@" + proxy}, base, name+"/team/scorer:v1", flags, "Proxy Authentication Required")
+	v.refuse(t, 4, []string{"HTTPS_PROXY=http://" + proxy}, base, name+"/team/scorer:v1", flags, "Proxy Authentication Required", "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT")
+	v.refuse(t, 4, []string{"HTTPS_PROXY=http://" + wrong + "@" + proxy}, base, name+"/team/scorer:v1", flags, "Proxy Authentication Required")
 	v.refuse(t, 8, []string{"HTTPS_PROXY=http://" + wrong + "@127.0.0.1:1"}, base, name+"/team/scorer:v1", flags, "127.0.0.1:1: connect: connection refused")
 }

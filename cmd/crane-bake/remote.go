@@ -32,7 +32,7 @@ type remoteFlags struct {
 
 func (f *remoteFlags) register(fs *pflag.FlagSet) {
 	f.registerWay(fs)
-	fs.IntVar(&f.jobs, "jobs", 8, "`N` how many blobs to move at once")
+	fs.IntVar(&f.jobs, "jobs", 8, "`N` how many blobs to move at once, small ones apart")
 	fs.StringVar(&f.progress, "progress", "auto", "`auto|tty|plain|none` how to show progress")
 	f.registerLog(fs)
 }
