@@ -3,8 +3,9 @@
 
 // Package ci_test runs the scripts of the recipes as their platforms do: read
 // from the recipes, with the platform's variables and no others, as a user
-// without privileges and without HOME, against registries with tokens. Whether
-// the platforms take the files is the business of internal/recipetest.
+// without privileges and without HOME: once against registries with tokens, and
+// once against docker-registry. Whether the platforms take the files is the
+// business of internal/recipetest.
 package ci_test
 
 import (
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 func testMain(m *testing.M) int {
 	// Testers who have no go command say where the program is.
 	if binaries = os.Getenv("CRANE_BAKE_BIN"); binaries != "" {
-		return m.Run()
+		return runTwice(m)
 	}
 	dir, err := os.MkdirTemp("", "crane-bake-ci-")
 	if err != nil {
@@ -39,5 +40,14 @@ func testMain(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building crane-bake: %v\n%s", err, out)
 		return 1
 	}
+	return runTwice(m)
+}
+
+// runTwice runs the tests against each kind of registry.
+func runTwice(m *testing.M) int {
+	if code := m.Run(); code != 0 {
+		return code
+	}
+	startRegistry = startDocker
 	return m.Run()
 }

@@ -149,7 +149,7 @@ func TestKubernetesFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			volume := map[string]string{"job": "bake", "indexed-job": "fleet"}[c.file]
-			w := newPodWorld(t, volume)
+			w := newPodWorldOn(t, startStrict(t), volume)
 			job, pod := readJob(t, "kubernetes/"+c.file+".yaml")
 			c.spoil(t, w, &pod)
 			o := w.runContainer(t, pod, "$(JOB_COMPLETION_INDEX)/16", "0/1")

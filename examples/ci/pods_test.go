@@ -50,7 +50,12 @@ func (w *world) runContainer(t *testing.T, c container, values ...string) outcom
 // directory that is not to be written.
 func newPodWorld(t *testing.T, name string) *world {
 	t.Helper()
-	w := newWorld(t)
+	return newPodWorldOn(t, startRegistry(t), name)
+}
+
+func newPodWorldOn(t *testing.T, registry *registryServer, name string) *world {
+	t.Helper()
+	w := newWorldOn(t, registry)
 	w.login(t, "auth/config.json", w.registry)
 	if err := os.Rename(filepath.Join(w.dir, "src"), filepath.Join(w.dir, name)); err != nil {
 		t.Fatal(err)

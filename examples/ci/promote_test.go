@@ -24,7 +24,7 @@ import (
 // for production, each with its own credentials.
 type stages struct {
 	*world
-	prod *registrytest.Server
+	prod *registryServer
 }
 
 func newStages(t *testing.T) *stages {

@@ -140,7 +140,7 @@ func TestTektonFleet(t *testing.T) {
 // keeps its exit code.
 func TestTektonWithoutCredentials(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, startStrict(t))
 	o, got := w.runTekton(t, "", nil)
 	if o.code != 4 || len(got) != 0 {
 		t.Errorf("exit code %d, want 4; results %q\n%s", o.code, got, o.stderr)

@@ -31,14 +31,19 @@ const (
 )
 
 // A world is a directory that its user may write, with a copy of the example in
-// src, and a registry that wants the account for everything.
+// src, and a registry that has the engine.
 type world struct {
-	registry *registrytest.Server
+	registry *registryServer
 	dir      string
 	env      map[string]string
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldOn(t, startRegistry(t))
+}
+
+func newWorldOn(t *testing.T, registry *registryServer) *world {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "crane-bake-recipe-")
 	if err != nil {
@@ -53,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{startRegistry(t), dir, map[string]string{}}
+	w := &world{registry, dir, map[string]string{}}
 	w.registry.Push(t, "fastscore/engine:1.10", registrytest.BaseIndex(t, "linux/amd64", "linux/arm64"))
 	for name, content := range exampleFiles(t) {
 		content = strings.ReplaceAll(content, "localhost:5000", w.registry.Host)
@@ -62,14 +67,6 @@ func newWorld(t *testing.T) *world {
 	w.write(t, "src/fleet.yaml", w.fleet())
 	w.openUp(t)
 	return w
-}
-
-func startRegistry(t *testing.T) *registrytest.Server {
-	t.Helper()
-	return registrytest.Start(t, registrytest.Options{Auth: &registrytest.Auth{
-		Bearer: &registrytest.Bearer{},
-		Users:  map[string]registrytest.User{user: {Password: password, Rights: []registrytest.Right{{Repos: "**", Actions: []string{"pull", "push"}}}}},
-	}})
 }
 
 func exampleFiles(t *testing.T) map[string]string {
@@ -155,7 +152,7 @@ func (w *world) openUp(t *testing.T) {
 }
 
 // login writes an auth file as "docker login" does.
-func (w *world) login(t *testing.T, file string, registries ...*registrytest.Server) {
+func (w *world) login(t *testing.T, file string, registries ...*registryServer) {
 	t.Helper()
 	var entries []string
 	for _, r := range registries {
@@ -220,7 +217,7 @@ func (w *world) mustRun(t *testing.T, dir, program string, args ...string) outco
 }
 
 // digestOf is the digest under a tag; empty where there is none.
-func digestOf(t *testing.T, registry *registrytest.Server, repoTag string) string {
+func digestOf(t *testing.T, registry *registryServer, repoTag string) string {
 	t.Helper()
 	ref := registry.Ref(t, repoTag)
 	desc, err := ggcr.Head(ref, ggcr.WithContext(t.Context()), ggcr.WithAuth(&authn.Basic{Username: user, Password: password}))
@@ -231,7 +228,7 @@ func digestOf(t *testing.T, registry *registrytest.Server, repoTag string) strin
 }
 
 // mustDigest is digestOf of a tag that must be there.
-func mustDigest(t *testing.T, registry *registrytest.Server, repoTag string) string {
+func mustDigest(t *testing.T, registry *registryServer, repoTag string) string {
 	t.Helper()
 	digest := digestOf(t, registry, repoTag)
 	if digest == "" {
