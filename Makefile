@@ -23,11 +23,12 @@ image:
 
 # Everything: unit tests, command line scripts, and the end-to-end tests
 # against real registries, image tools and a container runtime. The last mostly
-# run other programs, in which the race detector sees nothing.
+# run other programs, in which the race detector sees nothing; they are built as
+# those of test-unprivileged are.
 test: peers
 	$(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v /e2e$$)
-	$(GO) test -shuffle=on ./e2e
-	cd examples/ci/internal/recipetest && $(GO) test -shuffle=on ./...
+	CGO_ENABLED=0 $(GO) test -shuffle=on ./e2e
+	cd examples/ci/internal/recipetest && CGO_ENABLED=0 $(GO) test -shuffle=on ./...
 
 # The same tests as a user without privileges, HOME or a writable directory.
 test-unprivileged: peers
